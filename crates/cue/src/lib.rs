@@ -1,0 +1,32 @@
+//! The vocabulary that every room shares: units, the sections of the document, notes and frames.
+//!
+//! Nothing here reads a file, starts a thread or looks at a clock. Data comes in as one of these types and leaves as
+//! the next: `Footage → Sighting → Mood → Spotting → CueSheet → Score`.
+
+mod brief;
+mod cue_sheet;
+mod document;
+mod footage;
+mod frame;
+mod mood;
+mod score;
+mod sighting;
+mod spotting;
+mod sync;
+mod units;
+mod watch;
+
+pub use brief::{Original, Sounds};
+pub use cue_sheet::{Cadence, ChordCue, CueSheet, InstrumentCue, MotifCue, Role, SectionCue, TempoMark};
+pub use document::{Document, DocumentError, SCHEMA, Section};
+pub use footage::{AudioStream, Footage, FootageKind, Stream, VideoStream};
+pub use frame::Frame;
+pub use mood::Mood;
+pub use score::{
+    Articulation, Bend, DRUM_PITCHES, Layer, Mark, Note, Pedal, Score, Track, VOICES, VoiceFamily, VoiceInfo, voice,
+};
+pub use sighting::{Colour, Curve, Curves, Moment, Sample, Shot, Sighting, Transition};
+pub use spotting::{Bar, Hit, HitKind, Spotting, TempoCandidate};
+pub use sync::{Figure, Sync};
+pub use units::{Key, Meter, Mode, Rational, Tempo, decibel_to_gain, gain_to_decibel, round_to};
+pub use watch::{Cancelled, Silent, Watch};
