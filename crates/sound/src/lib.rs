@@ -1,5 +1,7 @@
 //! Samples: voices that play notes, the mixer that makes a record of them, and ears that judge it.
 
+mod error;
 mod player;
 
+pub use error::SoundError;
 pub use player::{BLOCK, Player, SAMPLE_RATE};
