@@ -61,10 +61,14 @@ impl Document {
     /// [`DocumentError::NotJson`] or [`DocumentError::Schema`].
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         let value: Value = serde_json::from_str(text).map_err(|e| DocumentError::NotJson(e.to_string()))?;
-        let Value::Object(map) = value else { return Err(DocumentError::NotJson("another kind of value".into())) };
+        let Value::Object(map) = value else {
+            return Err(DocumentError::NotJson("another kind of value".into()));
+        };
         match map.get("schema").and_then(Value::as_str) {
             Some(SCHEMA) => Ok(Self { map }),
-            other => Err(DocumentError::Schema { found: other.unwrap_or("").into() }),
+            other => Err(DocumentError::Schema {
+                found: other.unwrap_or("").into(),
+            }),
         }
     }
 
@@ -81,7 +85,10 @@ impl Document {
     /// [`DocumentError::Missing`] or [`DocumentError::Section`].
     pub fn get<S: Section>(&self) -> Result<S, DocumentError> {
         let value = self.map.get(S::NAME).ok_or(DocumentError::Missing { name: S::NAME })?;
-        S::deserialize(value).map_err(|e| DocumentError::Section { name: S::NAME, why: e.to_string() })
+        S::deserialize(value).map_err(|e| DocumentError::Section {
+            name: S::NAME,
+            why: e.to_string(),
+        })
     }
 
     /// Whether a section of this name is there.
@@ -99,8 +106,10 @@ impl Document {
     /// # Errors
     /// [`DocumentError::Section`] if the section holds something that JSON cannot say.
     pub fn put<S: Section>(&mut self, section: &S) -> Result<(), DocumentError> {
-        let value = serde_json::to_value(section)
-            .map_err(|e| DocumentError::Section { name: S::NAME, why: e.to_string() })?;
+        let value = serde_json::to_value(section).map_err(|e| DocumentError::Section {
+            name: S::NAME,
+            why: e.to_string(),
+        })?;
         self.map.insert(S::NAME.into(), value);
         Ok(())
     }
@@ -119,7 +128,10 @@ mod tests {
 
     #[test]
     fn a_document_of_another_schema_is_taken_for_ours() {
-        assert!(matches!(Document::parse("{\"schema\":\"x\"}"), Err(DocumentError::Schema { .. })));
+        assert!(matches!(
+            Document::parse("{\"schema\":\"x\"}"),
+            Err(DocumentError::Schema { .. })
+        ));
         assert!(matches!(Document::parse("[]"), Err(DocumentError::NotJson(_))));
         assert!(matches!(Document::parse("{"), Err(DocumentError::NotJson(_))));
     }

@@ -6,6 +6,7 @@
 mod brief;
 mod cue_sheet;
 mod document;
+mod film;
 mod footage;
 mod frame;
 mod mood;
@@ -19,6 +20,7 @@ mod watch;
 pub use brief::{Original, Sounds};
 pub use cue_sheet::{Cadence, ChordCue, CueSheet, InstrumentCue, MotifCue, Role, SectionCue, TempoMark};
 pub use document::{Document, DocumentError, SCHEMA, Section};
+pub use film::{Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Look, Pace, Storyboard};
 pub use footage::{AudioStream, Footage, FootageKind, Stream, VideoStream};
 pub use frame::Frame;
 pub use mood::Mood;

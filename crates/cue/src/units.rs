@@ -18,7 +18,11 @@ pub struct Rational {
 impl Rational {
     /// The ratio as a number; 0 where the denominator is 0.
     pub fn value(self) -> f64 {
-        if self.den == 0 { 0.0 } else { f64::from(self.num) / f64::from(self.den) }
+        if self.den == 0 {
+            0.0
+        } else {
+            f64::from(self.num) / f64::from(self.den)
+        }
     }
 }
 
