@@ -42,4 +42,11 @@ pub struct TempoRange {
     pub usual: f64,
     /// Fastest.
     pub high: f64,
+    /// How strictly the pulse is kept, 0 (free, rubato: fermatas and odd bars are welcome) to 1 (for dancing).
+    #[serde(default = "half")]
+    pub steady: f64,
+}
+
+fn half() -> f64 {
+    0.5
 }

@@ -1,0 +1,336 @@
+//! What the picture and the person's words ask of the music: valence, arousal, and a style that fits them.
+//!
+//! Valence and arousal come from light, colour, motion, detail and the rate of cutting, with signs and proportions
+//! after Valdez and Mehrabian (*Effects of color on emotions*, 1994: pleasure rises with brightness and saturation,
+//! arousal with saturation and against brightness) and what film studies say of cutting and motion (Wang and Cheong,
+//! *Affective understanding in film*, 2006). Words move both strongly; a style's name decides.
+
+use synchresis_cue::{Curve, Mood, Sighting};
+
+use crate::ComposerError;
+use crate::style::Style;
+use crate::words::{self, Reading};
+
+/// Seconds between the values of a mood's curves, at the least.
+const STEP_S: f64 = 0.5;
+
+/// How far words move valence and arousal away from what is seen.
+const WORDS_WEIGH: f64 = 0.75;
+
+/// Reads picture and words, and chooses the style: `style` if given, else the one that fits best.
+///
+/// # Errors
+/// [`ComposerError::UnknownStyle`] with the closest names, [`ComposerError::NoStyles`].
+pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[Style]) -> Result<Mood, ComposerError> {
+    if styles.is_empty() {
+        return Err(ComposerError::NoStyles);
+    }
+    let reading = words::read(words);
+    let seen = see(sighting);
+    let valence = blend(seen.valence, reading.valence);
+    let arousal = blend(seen.arousal, reading.arousal);
+    let (chosen, style_reason) = match style {
+        Some(name) => (named(name, styles)?, "it was asked for by name".to_owned()),
+        None => fitting(&seen, &reading, valence, arousal, styles),
+    };
+    Ok(Mood {
+        style: chosen.name.clone(),
+        style_reason,
+        valence,
+        arousal,
+        step_s: seen.step_s,
+        valence_curve: shift(&seen.valence_curve, seen.valence, valence),
+        arousal_curve: shift(&seen.arousal_curve, seen.arousal, arousal),
+        understood: reading.understood,
+        unknown: reading.unknown,
+        wanted_voices: reading.wanted,
+        unwanted_voices: reading.unwanted,
+        solo: reading.solo,
+        tempo_range: reading.tempo,
+        mode: reading.mode,
+    })
+}
+
+fn blend(seen: f64, asked: Option<f64>) -> f64 {
+    asked
+        .map_or(seen, |asked| seen + WORDS_WEIGH * (asked - seen))
+        .clamp(-1.0, 1.0)
+}
+
+/// Moves a curve's mean from `from` to `to` and keeps its shape, pressed together where it would leave −1 to 1.
+fn shift(curve: &Curve, from: f64, to: f64) -> Curve {
+    let moved = |v: f32| {
+        let d = f64::from(v) - from;
+        let room = if d > 0.0 { 1.0 - to } else { 1.0 + to };
+        let pressed = if room <= 1e-9 {
+            0.0
+        } else {
+            room * (d / room.max(0.25)).tanh()
+        };
+        (to + pressed).clamp(-1.0, 1.0) as f32
+    };
+    curve.iter().map(|&v| moved(v)).collect()
+}
+
+/// What the picture says.
+struct Seen {
+    valence: f64,
+    arousal: f64,
+    step_s: f64,
+    valence_curve: Curve,
+    arousal_curve: Curve,
+    /// Words for it, to match with a style's own.
+    words: Vec<&'static str>,
+}
+
+fn see(sighting: &Sighting) -> Seen {
+    let duration = if sighting.duration_s.is_finite() {
+        sighting.duration_s.clamp(0.0, 1e6)
+    } else {
+        0.0
+    };
+    let step_s = STEP_S.max(duration / 20_000.0);
+    let count = ((duration / step_s).ceil() as usize).max(1);
+    let cuts: Vec<f64> = sighting
+        .shots
+        .iter()
+        .skip(1)
+        .map(|s| s.start_s)
+        .filter(|t| t.is_finite())
+        .collect();
+    let curves = &sighting.curves;
+    let mut valence_curve = Curve::with_capacity(count);
+    let mut arousal_curve = Curve::with_capacity(count);
+    let mut sums = [0.0; 6];
+    for i in 0..count {
+        let t = (i as f64 + 0.5) * step_s;
+        let light = finite(curves.at(&curves.light, t), 0.0, 1.0);
+        let saturation = finite(curves.at(&curves.saturation, t), 0.0, 1.0);
+        let warmth = finite(curves.at(&curves.warmth, t), -1.0, 1.0);
+        let motion = finite(curves.at(&curves.motion, t), 0.0, 1.0);
+        let density = finite(curves.at(&curves.density, t), 0.0, 1.0);
+        let cutting = cutting_rate(&cuts, t, duration);
+        let valence = 1.6 * (light - 0.42) + 0.7 * (saturation - 0.3) + 0.4 * warmth;
+        let arousal = -0.78
+            + 1.1 * motion.sqrt()
+            + 0.95 * (1.0 - (-cutting / 0.35).exp())
+            + 0.3 * (saturation - 0.3)
+            + 0.2 * (density - 0.4)
+            - 0.15 * (light - 0.42);
+        valence_curve.push(valence.tanh() as f32);
+        arousal_curve.push(arousal.tanh() as f32);
+        for (sum, value) in sums
+            .iter_mut()
+            .zip([light, saturation, warmth, motion, density, cutting])
+        {
+            *sum += value / count as f64;
+        }
+    }
+    let smooth = ((2.0 / step_s) as usize).max(1);
+    let valence_curve = smoothed(&valence_curve, smooth);
+    let arousal_curve = smoothed(&arousal_curve, smooth);
+    let (valence, arousal) = (mean(&valence_curve), mean(&arousal_curve));
+    Seen {
+        valence,
+        arousal,
+        step_s,
+        valence_curve,
+        arousal_curve,
+        words: describe(&sums, sighting),
+    }
+}
+
+fn finite(x: f64, low: f64, high: f64) -> f64 {
+    if x.is_finite() {
+        x.clamp(low, high)
+    } else {
+        0.0f64.clamp(low, high)
+    }
+}
+
+fn mean(curve: &Curve) -> f64 {
+    curve.iter().map(|&v| f64::from(v)).sum::<f64>() / curve.len().max(1) as f64
+}
+
+/// Running mean over 2·`reach` + 1 values.
+fn smoothed(curve: &Curve, reach: usize) -> Curve {
+    let mut sums = Vec::with_capacity(curve.len() + 1);
+    sums.push(0.0f64);
+    for &v in curve {
+        sums.push(sums[sums.len() - 1] + f64::from(v));
+    }
+    let window = |i: usize| {
+        let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(curve.len()));
+        ((sums[to] - sums[from]) / (to - from) as f64) as f32
+    };
+    (0..curve.len()).map(window).collect()
+}
+
+/// Cuts a second around `t`, over eight seconds.
+fn cutting_rate(cuts: &[f64], t: f64, duration: f64) -> f64 {
+    let (from, to) = ((t - 4.0).max(0.0), (t + 4.0).min(duration));
+    let count = cuts
+        .partition_point(|&c| c < to)
+        .saturating_sub(cuts.partition_point(|&c| c < from));
+    count as f64 / (to - from).max(2.0)
+}
+
+/// Plain words for the means of light, saturation, warmth, motion, density and cutting.
+fn describe(sums: &[f64; 6], sighting: &Sighting) -> Vec<&'static str> {
+    let [light, saturation, warmth, motion, density, cutting] = *sums;
+    let mut words = Vec::new();
+    let mut say = |yes: bool, word| {
+        if yes {
+            words.push(word);
+        }
+    };
+    say(light < 0.25, "dark");
+    say(light > 0.58, "bright");
+    say(saturation < 0.12, "grey");
+    say(saturation > 0.45, "colourful");
+    say(warmth > 0.15, "warm");
+    say(warmth < -0.15, "cold");
+    say(motion < 0.06 && cutting < 0.2, "slow");
+    say(motion < 0.02, "still");
+    say(motion > 0.3 || cutting > 0.6, "fast");
+    say(density > 0.6, "dense");
+    say(density < 0.15, "empty");
+    let share = |test: fn([u8; 3]) -> bool| -> f64 {
+        sighting
+            .palette
+            .iter()
+            .filter(|c| test(c.rgb))
+            .map(|c| finite(c.share, 0.0, 1.0))
+            .sum()
+    };
+    let green = share(|[r, g, b]| g > r && g as u16 > b as u16 + 10);
+    let neon = share(|[r, g, b]| {
+        let (high, low) = (r.max(g).max(b), r.min(g).min(b));
+        high > 120 && high - low > 110 && b > g
+    });
+    say(green > 0.25 && warmth > -0.2, "nature");
+    say(neon > 0.12 && light < 0.45, "neon");
+    words
+}
+
+/// The style of that name; names may be written with spaces, underscores or capitals.
+fn named<'a>(name: &str, styles: &'a [Style]) -> Result<&'a Style, ComposerError> {
+    let plain = |s: &str| s.trim().to_lowercase().replace([' ', '_'], "-");
+    let asked = plain(name);
+    if let Some(style) = styles.iter().find(|s| plain(&s.name) == asked) {
+        return Ok(style);
+    }
+    let mut near: Vec<(usize, &str)> = styles
+        .iter()
+        .map(|s| {
+            let inside = !asked.is_empty() && (s.name.contains(&asked) || asked.contains(&s.name));
+            let known = s.feeling.words.iter().any(|w| plain(w) == asked);
+            (
+                if known {
+                    0
+                } else if inside {
+                    1
+                } else {
+                    1 + edits(&asked, &s.name)
+                },
+                s.name.as_str(),
+            )
+        })
+        .collect();
+    near.sort();
+    let list: Vec<&str> = near.iter().take(3).map(|n| n.1).collect();
+    let hint = format!(
+        "the closest are {}; `synchresis styles` lists them all",
+        list.join(", ")
+    );
+    Err(ComposerError::UnknownStyle {
+        name: name.chars().take(80).collect(),
+        hint,
+    })
+}
+
+/// Levenshtein distance in characters, of at most 80 each.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(80).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(80).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The style whose feeling, words and tempo fit best, and why.
+fn fitting<'a>(seen: &Seen, reading: &Reading, valence: f64, arousal: f64, styles: &'a [Style]) -> (&'a Style, String) {
+    let mut best: Option<(f64, &Style, Vec<String>)> = None;
+    for style in styles {
+        let (score, because) = fit(style, seen, reading, valence, arousal);
+        if best.as_ref().is_none_or(|b| score > b.0) {
+            best = Some((score, style, because));
+        }
+    }
+    let Some((_, style, because)) = best else {
+        return (&styles[0], String::new());
+    };
+    let mut reason = format!(
+        "the feeling is {} (valence {valence:+.2}, arousal {arousal:+.2})",
+        quarter(valence, arousal)
+    );
+    if !seen.words.is_empty() {
+        reason.push_str(&format!(", the picture {}", seen.words.join(", ")));
+    }
+    if !because.is_empty() {
+        reason.push_str(&format!(", and the words ask for {}", because.join(", ")));
+    }
+    (style, reason)
+}
+
+fn quarter(valence: f64, arousal: f64) -> &'static str {
+    match (valence, arousal) {
+        (v, a) if v.abs() < 0.12 && a.abs() < 0.12 => "even",
+        (v, a) if v >= 0.0 && a >= 0.0 => "lively and bright",
+        (v, _) if v >= 0.0 => "calm and bright",
+        (_, a) if a >= 0.0 => "tense and dark",
+        _ => "quiet and dark",
+    }
+}
+
+/// How well a style fits, higher is better, and the words that spoke for it.
+fn fit(style: &Style, seen: &Seen, reading: &Reading, valence: f64, arousal: f64) -> (f64, Vec<String>) {
+    let outside = |x: f64, (low, high): (f64, f64)| (low - x).max(x - high).max(0.0);
+    let off_centre = |x: f64, (low, high): (f64, f64)| (x - 0.5 * (low + high)).abs();
+    let (v, a) = (style.feeling.valence, style.feeling.arousal);
+    let mut score = -(outside(valence, v) + 1.3 * outside(arousal, a));
+    score -= 0.3 * (off_centre(valence, v) + 1.3 * off_centre(arousal, a));
+    let mut because = Vec::new();
+    for (name, strength) in &reading.styles {
+        if *name == style.name {
+            score += 3.0 * strength;
+            if *strength > 0.0 {
+                because.push(format!("{name:?}"));
+            }
+        }
+    }
+    let mut matched = 0.0;
+    for word in &style.feeling.words {
+        let word = word.to_lowercase();
+        if reading.tags.contains(&word) {
+            matched += 0.6;
+            because.push(format!("{word:?}"));
+        } else if seen.words.contains(&word.as_str()) {
+            score += 0.12;
+        }
+    }
+    score += f64::min(matched, 1.8);
+    if let Some((low, high)) = reading.tempo
+        && (low > style.tempo.high * 1.05 || high < style.tempo.low * 0.95)
+    {
+        score -= 0.8;
+    }
+    (score, because)
+}
