@@ -1,0 +1,114 @@
+//! What a person asks for.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use synchresis_cue::{Original, Section, Sounds};
+
+/// Who makes the music.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Music {
+    /// The built-in composer.
+    Composer,
+    /// Nobody.
+    None,
+}
+
+/// Which frame stands for the film.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrameChoice {
+    /// The medoid of the sampled frames.
+    Auto,
+    /// The frame a third of the way in.
+    Third,
+    /// The frame two thirds of the way in.
+    TwoThirds,
+    /// The frame shown at this time, seconds.
+    At(f64),
+}
+
+/// Which sampled instruments may play.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Soundbank {
+    /// The best free bank at the usual places, else the built-in voices.
+    Auto,
+    /// The built-in voices alone.
+    None,
+    /// This SF2 or SF3 file.
+    File(PathBuf),
+}
+
+/// Everything that changes the sound of the film: the `options` section of the document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Brief {
+    /// Free words: `calm rainy evening, solo piano`.
+    pub mood: String,
+    /// A style by name or by file; chosen from what is seen where absent.
+    pub style: Option<String>,
+    /// Same brief, same seed, same bytes.
+    pub seed: u64,
+    /// How many takes to compose and rank.
+    pub takes: u32,
+    /// Who makes the music.
+    pub music: Music,
+    /// Who makes the effects.
+    pub sounds: Sounds,
+    /// Linear gain of the music, 0 to 1.
+    pub music_volume: f64,
+    /// Linear gain of the effects, 0 to 1.
+    pub sounds_volume: f64,
+    /// What becomes of the clip's own sound; ducked where absent.
+    pub original: Option<Original>,
+    /// Integrated loudness of the film, LUFS.
+    pub loudness: f64,
+    /// Words for a generating engine in place of the combined ones.
+    pub prompt: Option<String>,
+    /// What a generating engine should avoid.
+    pub negative_prompt: String,
+    /// Which frame stands for the film.
+    pub frame: FrameChoice,
+    /// Moments the person wants hit, seconds, beside those that are seen.
+    pub hits: Vec<f64>,
+    /// How long a still picture is shown, seconds.
+    pub duration: Option<f64>,
+    /// Whether a still picture moves slowly.
+    pub drift: bool,
+    /// Sections of the earlier take to leave as they are, counted from 1.
+    pub keep_sections: Vec<usize>,
+    /// Which sampled instruments may play.
+    pub soundbank: Soundbank,
+}
+
+impl Section for Brief {
+    const NAME: &'static str = "options";
+}
+
+impl Default for Brief {
+    fn default() -> Self {
+        Self {
+            mood: String::new(),
+            style: None,
+            seed: 0,
+            takes: 1,
+            music: Music::Composer,
+            sounds: Sounds::None,
+            music_volume: 1.0,
+            sounds_volume: 1.0,
+            original: None,
+            loudness: -14.0,
+            prompt: None,
+            negative_prompt: String::new(),
+            frame: FrameChoice::Auto,
+            hits: Vec::new(),
+            duration: None,
+            drift: false,
+            keep_sections: Vec::new(),
+            soundbank: Soundbank::Auto,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The document's sections with the seed system's names and keys, and the record of how it was made.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use synchresis_cue::Section;
+
+macro_rules! section {
+    ($(#[$doc:meta])* $type:ident as $name:literal { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub struct $type { $($(#[$field_doc])* pub $field: $kind,)* }
+
+        impl Section for $type {
+            const NAME: &'static str = $name;
+        }
+    };
+}
+
+section! {
+    /// The input file.
+    VideoInput as "video_input" {
+        /// MD5 of the file, 32 hexadecimal digits.
+        token: String,
+        /// Its name without folder.
+        video_name: String,
+        /// Where it lies.
+        video_path: String,
+        /// Length in seconds.
+        video_duration: f64,
+        /// Where the film goes.
+        output_path: String,
+        /// Its extension, lower case, without the dot.
+        file_format: String,
+    }
+}
+
+section! {
+    /// The sampled frames: ⌊10·log10(seconds)⌋ of them, one at least.
+    FrameExtraction as "frame_extraction" {
+        /// How many.
+        frame_count: usize,
+        /// The folder they were saved to, where that was asked for.
+        output_path: Option<String>,
+    }
+}
+
+section! {
+    /// What was recognised in the sampled frames.
+    ObjectDetection as "object_detection" {
+        /// Different labels in all frames together.
+        total_keywords: usize,
+        /// The engine that looked; `none` where none is installed.
+        engine: String,
+        /// Per sampled frame.
+        frames: Vec<FrameObjects>,
+    }
+}
+
+/// What was recognised in one frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FrameObjects {
+    /// Number of the frame in order of display.
+    pub frame: u64,
+    /// Labels.
+    pub labels: Vec<String>,
+}
+
+section! {
+    /// The frame that stands for the film.
+    FrameSelection as "frame_selection" {
+        /// Its number in order of display.
+        best_frame: u64,
+        /// Its index among the sampled frames, or the nearest one's.
+        best_frame_idx: usize,
+        /// When it is shown, seconds.
+        time_s: f64,
+        /// Why that one.
+        reason: String,
+    }
+}
+
+section! {
+    /// The film in words.
+    FrameDescription as "frame_description" {
+        /// A sentence.
+        description: String,
+        /// The engine that wrote it; `measured` for the built-in one.
+        engine: String,
+    }
+}
+
+section! {
+    /// Words for a generating engine.
+    PromptCombiner as "prompt_combiner" {
+        /// For music.
+        prompt: String,
+        /// For effects.
+        sound_prompt: String,
+    }
+}
+
+section! {
+    /// The music as rendered, before the mix.
+    AudioGeneration as "audio_generation" {
+        /// 32-bit float stereo samples at 48 kHz in the stage cache, or the WAV that was asked for.
+        path: Option<String>,
+        /// The engine.
+        engine: String,
+    }
+}
+
+section! {
+    /// The effects as rendered, before the mix.
+    SoundGeneration as "sound_generation" {
+        /// As for the music.
+        path: Option<String>,
+        /// The engine.
+        engine: String,
+    }
+}
+
+section! {
+    /// The mix as mastered.
+    MixReport as "mix" {
+        /// Integrated loudness, LUFS; absent for silence.
+        loudness_lufs: Option<f64>,
+        /// True peak, dBTP; absent for silence.
+        true_peak_dbtp: Option<f64>,
+        /// What became of the clip's own sound.
+        original: String,
+        /// Sentences about what was done and why.
+        notes: Vec<String>,
+    }
+}
+
+section! {
+    /// The film.
+    VideoReconstruction as "video_reconstruction" {
+        /// Where it lies.
+        output_path: String,
+        /// Whether the picture stream was copied bit for bit.
+        picture_copied: bool,
+        /// What could not be kept as it was, and why.
+        notes: Vec<String>,
+    }
+}
+
+section! {
+    /// Everything that touched the result and whose licence asks something of it.
+    Licences as "licences" {
+        /// One entry a model, sound bank or font.
+        used: Vec<Licence>,
+        /// What that means for the person who publishes the film.
+        summary: String,
+    }
+}
+
+/// One licence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Licence {
+    /// What it is.
+    pub what: String,
+    /// Licence as an SPDX expression or in words.
+    pub licence: String,
+    /// Whether money may be made with the result.
+    pub commercial: bool,
+    /// Whom to name.
+    pub notice: String,
+}
+
+section! {
+    /// How the document came to be.
+    Provenance as "provenance" {
+        /// This program's version.
+        synchresis: String,
+        /// FFmpeg's version.
+        ffmpeg: String,
+        /// The seed.
+        seed: u64,
+        /// The stages in order.
+        stages: Vec<StageRecord>,
+    }
+}
+
+/// One stage's run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StageRecord {
+    /// The section it made.
+    pub section: String,
+    /// Hash of what it was made from.
+    pub key: String,
+    /// Hash of the section, so that an edit by hand is seen.
+    pub content: String,
+    /// Seconds it took; 0 where the cache had it.
+    pub seconds: f64,
+    /// `made`, `cached` or `edited`.
+    pub how: String,
+}
