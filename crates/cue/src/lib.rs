@@ -6,6 +6,8 @@
 mod brief;
 mod cue_sheet;
 mod document;
+mod dtw;
+pub mod figures;
 mod film;
 mod footage;
 mod frame;
@@ -20,6 +22,7 @@ mod watch;
 pub use brief::{Original, Sounds};
 pub use cue_sheet::{Cadence, ChordCue, CueSheet, InstrumentCue, MotifCue, Role, SectionCue, TempoMark};
 pub use document::{Document, DocumentError, SCHEMA, Section};
+pub use dtw::{Warp, fast_dtw};
 pub use film::{Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Look, Pace, Storyboard};
 pub use footage::{AudioStream, Footage, FootageKind, Stream, VideoStream};
 pub use frame::Frame;
