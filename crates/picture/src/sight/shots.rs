@@ -1,0 +1,134 @@
+//! Shots: the borders between them, and what each is like.
+
+use synchresis_cue::{Moment, Shot, Transition, round_to};
+
+use super::glance::{Film, Glance};
+use super::palette::{Matrix, Swatches};
+use super::{cuts, gradual, likeness};
+
+/// Where a shot begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Border {
+    /// Place of its first frame (of a gradual transition: the visible middle).
+    pub(crate) frame: usize,
+    /// First and last frame that the transition touches.
+    pub(crate) reach: (usize, usize),
+    pub(crate) entry: Transition,
+    pub(crate) strength: f32,
+}
+
+/// What the detectors found.
+pub(crate) struct Found {
+    /// In order, the start of the film first.
+    pub(crate) borders: Vec<Border>,
+    /// In order.
+    pub(crate) flashes: Vec<Moment>,
+}
+
+impl Found {
+    /// First and one-past-last frame of the shot that frame `i` belongs to.
+    pub(crate) fn within(&self, i: usize) -> (usize, usize) {
+        let k = self.borders.partition_point(|b| b.frame <= i);
+        let from = self.borders.get(k.wrapping_sub(1)).map_or(0, |b| b.frame);
+        (from, self.borders.get(k).map_or(usize::MAX, |b| b.frame))
+    }
+
+    /// Whether a border or a flash touches frame `i` or comes within `s` seconds of it.
+    pub(crate) fn near_border(&self, film: &Film<'_>, i: usize, s: f64) -> bool {
+        let t = film.glances[i].time_s;
+        let time = |k: usize| film.glances[k.min(film.glances.len() - 1)].time_s;
+        self.borders
+            .iter()
+            .skip(1)
+            .any(|b| t > time(b.reach.0) - s && t < time(b.reach.1) + s)
+            || self.flashes.iter().any(|f| (f.time_s - t).abs() < s)
+    }
+}
+
+/// Finds borders and flashes.
+pub(crate) fn find(film: &Film<'_>) -> Found {
+    let cuts = cuts::find(film);
+    let gradual = gradual::find(film, &cuts);
+    let start = Border {
+        frame: 0,
+        reach: (0, 0),
+        entry: Transition::Start,
+        strength: 0.0,
+    };
+    let mut borders = vec![start];
+    borders.extend(cuts.iter().map(|c| Border {
+        frame: c.frame,
+        reach: (c.frame, c.frame),
+        entry: Transition::Cut,
+        strength: c.strength,
+    }));
+    borders.extend(gradual.iter().map(|g| Border {
+        frame: g.middle,
+        reach: (g.from, g.to),
+        entry: if g.fade { Transition::Fade } else { Transition::Dissolve },
+        strength: g.strength,
+    }));
+    borders.sort_by_key(|b| b.frame);
+    borders.dedup_by_key(|b| b.frame);
+    Found {
+        borders,
+        flashes: Vec::new(),
+    }
+}
+
+/// The shots, with their measures.
+pub(crate) fn describe(
+    film: &Film<'_>,
+    found: &Found,
+    motion: &[f32],
+    swatches: &Swatches,
+    matrix: Matrix,
+) -> Vec<Shot> {
+    let starts: Vec<f64> = found
+        .borders
+        .iter()
+        .map(|b| {
+            if b.frame == 0 {
+                0.0
+            } else {
+                round_to(film.glances[b.frame].time_s, 6)
+            }
+        })
+        .collect();
+    let alike = likeness::classes(film, found);
+    let end = round_to(film.duration_s, 6);
+    let mut shots = Vec::with_capacity(starts.len());
+    for (i, border) in found.borders.iter().enumerate() {
+        let (start_s, end_s) = (starts[i], starts.get(i + 1).copied().unwrap_or(end));
+        let from = border.frame.min(film.glances.len());
+        let to = found.borders.get(i + 1).map_or(film.glances.len(), |b| b.frame);
+        let glances = &film.glances[from..to];
+        let mean = |of: fn(&Glance) -> f32| {
+            let sum: f64 = glances.iter().map(|g| f64::from(of(g))).sum();
+            sum / glances.len().max(1) as f64
+        };
+        let moved: f64 = motion[from..to].iter().map(|&m| f64::from(m)).sum();
+        let by_camera: f64 = motion[from..to]
+            .iter()
+            .zip(glances)
+            .map(|(&m, g)| f64::from(m) * f64::from(g.camera))
+            .sum();
+        shots.push(Shot {
+            start_s,
+            end_s,
+            first_frame: glances.first().map_or(0, |g| g.index),
+            entry: border.entry,
+            strength: round_to(f64::from(border.strength), 3),
+            motion: round_to(moved / glances.len().max(1) as f64, 4),
+            camera: round_to(if moved > 0.0 { by_camera / moved } else { 0.0 }, 4),
+            pan: (round_to(mean(|g| g.pan[0]), 4), round_to(mean(|g| g.pan[1]), 4)),
+            light: round_to(mean(|g| g.light), 4),
+            saturation: round_to(mean(|g| g.saturation), 4),
+            warmth: round_to(mean(|g| g.warmth), 4),
+            density: round_to(mean(|g| g.density), 4),
+            likeness: alike[i],
+            palette: swatches.palette(start_s, end_s, 3, matrix),
+        });
+    }
+    shots
+}
