@@ -1,6 +1,7 @@
 //! Samples: voices that play notes, the mixer that makes a record of them, and ears that judge it.
 
 mod error;
+pub mod hear;
 mod player;
 
 pub use error::SoundError;
