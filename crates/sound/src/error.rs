@@ -22,4 +22,35 @@ pub enum SoundError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The person asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] synchresis_cue::Cancelled),
+    /// Samples could not be read.
+    #[error("reading samples of {what}: {source}")]
+    Read {
+        /// Which stream.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Samples could not be written.
+    #[error("writing samples of {what}: {source}\nhint: is the disk full?")]
+    Write {
+        /// Which stream.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A WAV file that cannot be read or made.
+    #[error("handling a WAV file: {reason}")]
+    Wav {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A score that cannot be rendered.
+    #[error("rendering the score: {reason}")]
+    Score {
+        /// What is wrong with it.
+        reason: String,
+    },
 }

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod hear;
+pub mod mix;
 mod player;
 
 pub use error::SoundError;

@@ -1,0 +1,23 @@
+//! The mixing desk: tracks to music, music and the film's own sound to a mix, the mix to a master.
+//!
+//! 1. [`render`] plays a score's tracks, puts them through strips, spaces and glue, and streams the music before its
+//!    master to a sink (a scratch file); stems beside it where they are asked for.
+//! 2. [`master`] brings any [`Source`] to a loudness under a true peak.
+
+mod biquad;
+mod bus;
+mod delay;
+mod envelope;
+mod loudness;
+mod master;
+mod peak;
+mod render;
+mod reverb;
+mod source;
+mod strip;
+mod wav;
+
+pub use master::{Mastered, Target, master};
+pub use render::{Rendered, StemSink, render};
+pub use source::{RawReader, RawWriter, Samples, Sink, Source};
+pub use wav::{Broadcast, SampleFormat, WavWriter};

@@ -1,0 +1,322 @@
+//! A whole score through the desk, block by block: memory does not grow with its length.
+
+use rayon::prelude::*;
+use synchresis_cue::{Score, Watch};
+
+use super::bus::{Glue, MonoBelow};
+use super::envelope::Envelope;
+use super::loudness::{CELL, Gate, KWeighting};
+use super::peak::largest;
+use super::reverb::{Reverb, Space};
+use super::source::Sink;
+use super::strip::{self, GROUP, Group, Stereo, Sums, silent};
+use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
+
+/// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
+const SPAN: usize = 6 * BLOCK;
+
+/// The longest piece, seconds.
+const LONGEST_S: f64 = 24.0 * 3600.0;
+
+/// Where stems go: called with the number of the track and interleaved stereo, 24-bit, in order; every track gets the
+/// same number of frames.
+pub type StemSink<'a> = dyn FnMut(usize, &[i32]) -> Result<(), SoundError> + 'a;
+
+/// What came out of [`render`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rendered {
+    /// Sample frames: round(duration × 48,000), to the sample.
+    pub frames: u64,
+    /// Integrated loudness before the master (EBU R 128), LUFS; `None` for silence.
+    pub loudness_lufs: Option<f64>,
+    /// The largest sample before the master, linear.
+    pub peak: f32,
+    /// Correlation of the two sides, −1 to 1; 1 for silence.
+    pub correlation: f64,
+    /// Samples of stems that did not fit into 24 bits and were clipped.
+    pub clipped: u64,
+}
+
+/// The two reverberant spaces.
+#[derive(Debug, Clone)]
+struct Spaces {
+    room: Reverb<8>,
+    hall: Reverb<16>,
+}
+
+impl Spaces {
+    fn new() -> Self {
+        Self {
+            room: Reverb::new(&Space::ROOM),
+            hall: Reverb::new(&Space::HALL),
+        }
+    }
+}
+
+/// One track on its own way to a stem.
+struct Stem {
+    spaces: Spaces,
+    bus: MonoBelow,
+    sends: Sums,
+    out: Stereo,
+}
+
+/// Mixes `score`, whose tracks `players` play in the same order, and hands the music before its master to `sink`.
+///
+/// `sink` gets interleaved stereo at 48 kHz, `round(score.duration_s · 48,000)` frames in all, a few thousand at a time.
+/// Every sound has died by the last frame. Where `stems` are asked for, they are the tracks with all that the desk does
+/// to them, reverberation included; the sum of the stems is the mix within one step of 24 bits. Tracks are played on the
+/// threads of the current rayon pool; the bytes do not depend on how many there are, nor on whether stems are made.
+///
+/// # Errors
+/// [`SoundError::Score`] where players and tracks differ in number or the duration is no duration;
+/// [`SoundError::Cancelled`]; what the sinks return.
+pub fn render(
+    score: &Score,
+    mut players: Vec<Box<dyn Player>>,
+    sink: &mut Sink<'_>,
+    mut stems: Option<&mut StemSink<'_>>,
+    watch: &dyn Watch,
+) -> Result<Rendered, SoundError> {
+    if players.len() != score.tracks.len() {
+        let reason = format!("it has {} tracks and {} players", score.tracks.len(), players.len());
+        return Err(SoundError::Score { reason });
+    }
+    if !(0.0..=LONGEST_S).contains(&score.duration_s) {
+        let reason = format!("{} s is not a length between 0 s and {LONGEST_S} s", score.duration_s);
+        return Err(SoundError::Score { reason });
+    }
+    let frames = (score.duration_s * f64::from(SAMPLE_RATE)).round() as u64;
+    let mut desk = Desk::new(score, frames, stems.is_some());
+    let mut at = 0;
+    while at < frames {
+        watch.check()?;
+        let n = (frames - at).min(SPAN as u64) as usize;
+        desk.span(&mut players, at, n);
+        sink(&desk.interleaved[..2 * n])?;
+        if let Some(stems) = stems.as_deref_mut() {
+            desk.stems(n, stems)?;
+        }
+        at += n as u64;
+        watch.progress(at as f64 / frames as f64);
+    }
+    Ok(desk.report(frames))
+}
+
+/// Everything between players and sink.
+struct Desk {
+    played: Vec<(Stereo, bool)>,
+    groups: Vec<Group>,
+    sums: Sums,
+    wet: [Stereo; 2],
+    spaces: Spaces,
+    envelope: Envelope,
+    gains: [Vec<f32>; 3],
+    bus: MonoBelow,
+    glue: Glue,
+    interleaved: Vec<f32>,
+    stems: Vec<Stem>,
+    quantised: Vec<Vec<i32>>,
+    weighting: KWeighting,
+    gate: Gate,
+    peak: f32,
+    products: [f64; 3],
+    clipped: u64,
+}
+
+impl Desk {
+    fn new(score: &Score, frames: u64, apart: bool) -> Self {
+        let tracks = score.tracks.len();
+        let stem = || Stem {
+            spaces: Spaces::new(),
+            bus: MonoBelow::new(),
+            sends: Sums::new(SPAN),
+            out: silent(SPAN),
+        };
+        Self {
+            played: (0..tracks).map(|_| (silent(SPAN), false)).collect(),
+            groups: strip::groups(score, SPAN, apart),
+            sums: Sums::new(SPAN),
+            wet: [silent(SPAN), silent(SPAN)],
+            spaces: Spaces::new(),
+            envelope: Envelope::new(&score.marks, frames),
+            gains: std::array::from_fn(|_| vec![0.0; SPAN]),
+            bus: MonoBelow::new(),
+            glue: Glue::new(),
+            interleaved: vec![0.0; 2 * SPAN],
+            stems: if apart {
+                (0..tracks).map(|_| stem()).collect()
+            } else {
+                Vec::new()
+            },
+            quantised: vec![vec![0; 2 * SPAN]; if apart { tracks } else { 0 }],
+            weighting: KWeighting::new(),
+            gate: Gate::default(),
+            peak: 0.0,
+            products: [0.0; 3],
+            clipped: 0,
+        }
+    }
+
+    /// Plays and mixes the `n` frames from `at` on into `interleaved` (and the stems' `out`).
+    fn span(&mut self, players: &mut [Box<dyn Player>], at: u64, n: usize) {
+        players
+            .par_iter_mut()
+            .zip(&mut self.played)
+            .for_each(|(player, ([l, r], sounded))| {
+                l[..n].fill(0.0);
+                r[..n].fill(0.0);
+                *sounded = false;
+                for (l, r) in l[..n].chunks_mut(BLOCK).zip(r[..n].chunks_mut(BLOCK)) {
+                    *sounded |= player.play((l, r));
+                }
+            });
+        self.groups
+            .par_iter_mut()
+            .zip(self.played.par_chunks(GROUP))
+            .for_each(|(g, p)| g.process(p, n));
+        // In the order of the groups, whoever was ready first.
+        for (signal, sum) in self.sums.all_mut().enumerate() {
+            sum[..n].fill(0.0);
+            for group in self.groups.iter().filter(|g| g.sounded) {
+                let part = group.sums.all().nth(signal).map_or(&[][..], |p| &p[..n]);
+                sum[..n].iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        let [gain_dry, gain_wet, gain_all] = &mut self.gains;
+        self.envelope
+            .fill(at, &mut gain_dry[..n], &mut gain_wet[..n], &mut gain_all[..n]);
+        reverberate(&mut self.spaces, &self.sums, &mut self.wet, n);
+        let [left, right] = &mut self.sums.dry;
+        let [room, hall] = &self.wet;
+        for (side, dry) in [&mut *left, &mut *right].into_iter().enumerate() {
+            for t in 0..n {
+                dry[t] = dry[t] * gain_dry[t] + (room[side][t] + hall[side][t]) * gain_wet[t];
+            }
+        }
+        let (left, right) = (&mut left[..n], &mut right[..n]);
+        self.bus.process(left, right);
+        self.glue.process(&self.bus, &mut gain_all[..n]);
+        let mut products = [0.0f32; 3];
+        for (cell, (pair, gain)) in self.interleaved[..2 * n]
+            .chunks_mut(2 * CELL)
+            .zip(left.chunks(CELL).zip(right.chunks(CELL)).zip(gain_all.chunks(CELL)))
+        {
+            for (frame, ((l, r), gain)) in cell.chunks_exact_mut(2).zip(pair.0.iter().zip(pair.1).zip(gain)) {
+                (frame[0], frame[1]) = (l * gain, r * gain);
+                products[0] += frame[0] * frame[1];
+                products[1] += frame[0] * frame[0];
+                products[2] += frame[1] * frame[1];
+            }
+        }
+        self.products
+            .iter_mut()
+            .zip(products)
+            .for_each(|(sum, x)| *sum += f64::from(x));
+        let mixed = &self.interleaved[..2 * n];
+        self.peak = self.peak.max(largest(mixed));
+        let (gate, mut left_over) = (&mut self.gate, n);
+        self.weighting.process(mixed, |energy| {
+            gate.push(f64::from(energy), left_over.min(CELL));
+            left_over = left_over.saturating_sub(CELL);
+        });
+        let (groups, gains) = (&self.groups, &self.gains);
+        self.stems
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(i, stem)| stem.span(&groups[i / GROUP], i % GROUP, gains, n));
+    }
+
+    /// Rounds the stems of the last span so that their sum stays the mix: what rounding took from one is given to the
+    /// next that sounds.
+    fn stems(&mut self, n: usize, sink: &mut StemSink<'_>) -> Result<(), SoundError> {
+        const FULL: f64 = 8_388_608.0;
+        for t in 0..2 * n {
+            let sum: f64 = self.stems.iter().map(|s| f64::from(s.out[t % 2][t / 2])).sum();
+            let mut carry = f64::from(self.interleaved[t]) - sum;
+            for (stem, out) in self.stems.iter().zip(&mut self.quantised) {
+                let x = f64::from(stem.out[t % 2][t / 2]);
+                if x == 0.0 {
+                    out[t] = 0;
+                    continue;
+                }
+                let wanted = (x + carry) * FULL;
+                let got = wanted.round().clamp(-FULL, FULL - 1.0);
+                self.clipped += u64::from((got - wanted).abs() > 1.0);
+                carry = (wanted - got) / FULL;
+                out[t] = got as i32;
+            }
+        }
+        for (i, samples) in self.quantised.iter().enumerate() {
+            sink(i, &samples[..2 * n])?;
+        }
+        Ok(())
+    }
+
+    fn report(&self, frames: u64) -> Rendered {
+        let [lr, ll, rr] = self.products;
+        let power = (ll * rr).sqrt();
+        Rendered {
+            frames,
+            loudness_lufs: self.gate.integrated(),
+            peak: self.peak,
+            correlation: if power > 0.0 { lr / power } else { 1.0 },
+            clipped: self.clipped,
+        }
+    }
+}
+
+/// What the two spaces answer to the sends of `sums`, into `wet`: (room, hall).
+fn reverberate(spaces: &mut Spaces, sums: &Sums, wet: &mut [Stereo; 2], n: usize) {
+    let [room, hall] = wet;
+    for signal in room.iter_mut().chain(hall.iter_mut()) {
+        signal[..n].fill(0.0);
+    }
+    let ([room_l, room_r], [hall_l, hall_r]) = (room, hall);
+    let Spaces { room, hall } = spaces;
+    rayon::join(
+        || {
+            room.process(
+                (&sums.room[0][..n], &sums.room[1][..n]),
+                (&mut room_l[..n], &mut room_r[..n]),
+            )
+        },
+        || {
+            hall.process(
+                (&sums.hall[0][..n], &sums.hall[1][..n]),
+                (&mut hall_l[..n], &mut hall_r[..n]),
+            )
+        },
+    );
+}
+
+impl Stem {
+    /// The same way as the sum's, for track `i` of `group` alone, with the gains that the sum was given.
+    fn span(&mut self, group: &Group, i: usize, gains: &[Vec<f32>; 3], n: usize) {
+        let [gain_dry, gain_wet, gain_all] = gains;
+        let (room, hall) = group.sends(i);
+        let track = &group.tracks[i];
+        for (side, track) in track.iter().enumerate() {
+            let sends = self.sends.room[side].iter_mut().zip(&mut self.sends.hall[side]);
+            for ((to_room, to_hall), x) in sends.zip(&track[..n]) {
+                (*to_room, *to_hall) = (room * x, hall * x);
+            }
+            self.out[side][..n].fill(0.0);
+        }
+        let Spaces { room, hall } = &mut self.spaces;
+        let [left, right] = &mut self.out;
+        let (left, right) = (&mut left[..n], &mut right[..n]);
+        room.process((&self.sends.room[0][..n], &self.sends.room[1][..n]), (left, right));
+        hall.process((&self.sends.hall[0][..n], &self.sends.hall[1][..n]), (left, right));
+        for (side, out) in [&mut *left, &mut *right].into_iter().enumerate() {
+            for t in 0..n {
+                out[t] = track[side][t] * gain_dry[t] + out[t] * gain_wet[t];
+            }
+        }
+        self.bus.process(left, right);
+        for t in 0..n {
+            left[t] *= gain_all[t];
+            right[t] *= gain_all[t];
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Two spaces of our own: a room with early reflections, and a hall.
+//!
+//! Each is a feedback delay network (J.-M. Jot, A. Chaigne, 1991) with a Hadamard matrix, behind a pre-delay and a
+//! chain of all-passes. Every line's length drifts slowly, each at its own rate, so that no mode stands still long
+//! enough to ring. Damping is a short symmetric FIR merged with the interpolation: nothing in the loop is recursive
+//! sample by sample, and every loop runs over time in the processor's lanes.
+
+use super::biquad::{Biquad, Cascade};
+use super::delay::{AllPass, CHUNK, Delay};
+use crate::SAMPLE_RATE;
+
+/// Taps of a line's damping and interpolation together.
+const TAPS: usize = 5;
+
+/// What a space is like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Space {
+    /// Seconds in which it dies by 60 dB, at middle frequencies.
+    pub(super) decay_s: f64,
+    /// Milliseconds before it answers.
+    pub(super) pre_delay_ms: f64,
+    /// Shortest and longest line, milliseconds.
+    pub(super) lines_ms: (f64, f64),
+    /// Loss of the highest frequencies, 0 to 1.
+    pub(super) damping: f64,
+    /// Depth of the drift, samples.
+    pub(super) drift: f64,
+    /// Lengths of the input's all-passes, milliseconds.
+    pub(super) diffusion_ms: [f64; 4],
+    /// The input's lower and upper corner, hertz.
+    pub(super) band_hz: (f64, f64),
+    /// Level of the early reflections, 0 for none.
+    pub(super) early: f32,
+    /// Level of what it returns.
+    pub(super) level: f32,
+}
+
+impl Space {
+    /// A wooden studio of some 200 m³.
+    pub(super) const ROOM: Self = Self {
+        decay_s: 0.62,
+        pre_delay_ms: 3.0,
+        lines_ms: (13.1, 31.7),
+        damping: 0.5,
+        drift: 4.0,
+        diffusion_ms: [1.7, 2.6, 4.1, 6.1],
+        band_hz: (150.0, 9_000.0),
+        early: 0.42,
+        level: 0.5,
+    };
+
+    /// A concert hall, smooth and dark at its end.
+    pub(super) const HALL: Self = Self {
+        decay_s: 2.3,
+        pre_delay_ms: 24.0,
+        lines_ms: (29.3, 71.9),
+        damping: 0.55,
+        drift: 9.0,
+        diffusion_ms: [3.6, 4.8, 9.3, 12.7],
+        band_hz: (190.0, 8_000.0),
+        early: 0.0,
+        level: 0.5,
+    };
+}
+
+/// Times in milliseconds, gains, and whether the other side's wall gave it, of the early reflections that reach the
+/// left ear; the right ear's come a little later.
+const EARLY: [(f64, f32, bool); 8] = [
+    (5.3, 0.72, false),
+    (8.9, -0.61, true),
+    (13.7, 0.55, false),
+    (18.1, 0.48, true),
+    (23.9, -0.41, false),
+    (29.3, 0.36, true),
+    (37.1, -0.29, true),
+    (44.9, 0.24, false),
+];
+
+/// One line of the network.
+#[derive(Debug, Clone)]
+struct Line {
+    delay: Delay,
+    length: f64,
+    gain: f64,
+    damping: f64,
+    /// The drift's present value is `drift · phase.1`; `phase` is turned by `turn` every chunk.
+    drift: f64,
+    phase: (f64, f64),
+    turn: (f64, f64),
+}
+
+impl Line {
+    /// The taps that read at `offset` (0 to 2) samples beyond the first: interpolation and damping.
+    fn taps(&self, offset: f64) -> [f64; TAPS] {
+        let tent: [f64; 3] = std::array::from_fn(|k| (1.0 - (offset - k as f64).abs()).max(0.0));
+        let d = self.damping;
+        let smooth = [d, 1.0 - 2.0 * d, d];
+        let mut taps = [0.0; TAPS];
+        for (i, t) in tent.iter().enumerate() {
+            for (j, s) in smooth.iter().enumerate() {
+                taps[i + j] += self.gain * t * s;
+            }
+        }
+        taps
+    }
+
+    /// The next chunk that comes out of the line.
+    fn read(&mut self, out: &mut [f32]) {
+        let n = out.len();
+        let from = self.length + self.drift * self.phase.1;
+        let (cos, sin) = self.phase;
+        self.phase = (
+            cos * self.turn.0 - sin * self.turn.1,
+            sin * self.turn.0 + cos * self.turn.1,
+        );
+        let to = self.length + self.drift * self.phase.1;
+        let first = from.min(to).floor();
+        let (a, b) = (self.taps(from - first), self.taps(to - first));
+        let slope: [f32; TAPS] = std::array::from_fn(|k| ((b[k] - a[k]) / CHUNK as f64) as f32);
+        let level: [f32; TAPS] = std::array::from_fn(|k| a[k] as f32);
+        // Tap k reads k − 1 samples further back than `first`.
+        let window = self.delay.past(first as usize + TAPS - 2, n + TAPS - 1);
+        let x: [&[f32]; TAPS] = std::array::from_fn(|k| &window[TAPS - 1 - k..TAPS - 1 - k + n]);
+        for (t, out) in out.iter_mut().enumerate() {
+            let still =
+                level[0] * x[0][t] + level[1] * x[1][t] + level[2] * x[2][t] + level[3] * x[3][t] + level[4] * x[4][t];
+            let moving =
+                slope[0] * x[0][t] + slope[1] * x[1][t] + slope[2] * x[2][t] + slope[3] * x[3][t] + slope[4] * x[4][t];
+            *out = still + moving * RAMP[t];
+        }
+    }
+}
+
+/// 0, 1, 2, …
+const RAMP: [f32; CHUNK] = {
+    let mut ramp = [0.0; CHUNK];
+    let mut i = 0;
+    while i < CHUNK {
+        ramp[i] = i as f32;
+        i += 1;
+    }
+    ramp
+};
+
+/// A reverberant space with `N` lines (a power of two): stereo in, stereo out, wet alone.
+#[derive(Debug, Clone)]
+pub(super) struct Reverb<const N: usize> {
+    band: Cascade<2, 2>,
+    input: [Delay; 2],
+    pre_delay: usize,
+    diffusers: [[AllPass; 4]; 2],
+    lines: Vec<Line>,
+    early: Vec<[(usize, f32, bool); 2]>,
+    level: f32,
+    chunks: Vec<[f32; CHUNK]>,
+    /// Chunks without input after which nothing can be heard.
+    memory: usize,
+    idle: usize,
+}
+
+fn samples(ms: f64) -> usize {
+    (ms * f64::from(SAMPLE_RATE) / 1000.0).round() as usize
+}
+
+impl<const N: usize> Reverb<N> {
+    pub(super) fn new(space: &Space) -> Self {
+        assert!(
+            N.is_power_of_two() && N >= 4,
+            "a Hadamard matrix has a power of two rows"
+        );
+        let rate = f64::from(SAMPLE_RATE);
+        let (short, long) = space.lines_ms;
+        let mean = (short * long).sqrt();
+        let lines = (0..N)
+            .map(|i| {
+                // Geometric spacing, nudged off any regular pattern by the golden ratio.
+                let nudge = (i as f64 * 0.618_034).fract() - 0.5;
+                let place = (i as f64 + 0.6 * nudge) / (N - 1) as f64;
+                let ms = short * (long / short).powf(place.clamp(0.0, 1.0));
+                let length = (ms * rate / 1000.0).round();
+                let drift = space.drift * (0.7 + 0.6 * (i as f64 * 0.754_878).fract());
+                let hertz = 0.31 + 0.83 * (i as f64 * 0.569_840).fract();
+                let start = std::f64::consts::TAU * (i as f64 * 0.618_034).fract();
+                let step = std::f64::consts::TAU * hertz * CHUNK as f64 / rate;
+                Line {
+                    delay: Delay::new(length as usize + drift as usize + TAPS + CHUNK),
+                    length,
+                    gain: 10f64.powf(-3.0 * length / (space.decay_s * rate)) / (N as f64).sqrt(),
+                    damping: (0.25 * space.damping * ms / mean).min(0.25),
+                    drift,
+                    phase: (start.cos(), start.sin()),
+                    turn: (step.cos(), step.sin()),
+                }
+            })
+            .collect();
+        let pre_delay = samples(space.pre_delay_ms).max(CHUNK);
+        let diffusers = std::array::from_fn(|side| {
+            std::array::from_fn(|i| {
+                let ms = space.diffusion_ms[i] * (1.0 + 0.043 * side as f64);
+                AllPass::new(samples(ms), if i < 2 { 0.7 } else { 0.6 })
+            })
+        });
+        let early = EARLY.iter().filter(|_| space.early > 0.0).map(|&(ms, gain, crossed)| {
+            let gain = gain * space.early;
+            [(samples(ms), gain, crossed), (samples(ms * 1.037 + 0.4), gain, crossed)]
+        });
+        let early: Vec<_> = early.collect();
+        let (low, high) = space.band_hz;
+        Self {
+            band: Cascade::all([Biquad::high_pass(low, 0.6), Biquad::low_pass(high, 0.55)]),
+            input: std::array::from_fn(|_| Delay::new(pre_delay.max(samples(60.0)) + CHUNK)),
+            pre_delay,
+            diffusers,
+            lines,
+            early,
+            level: space.level,
+            chunks: vec![[0.0; CHUNK]; N],
+            memory: samples(space.decay_s * 1000.0) * 5 / 2 / CHUNK + samples(200.0) / CHUNK,
+            idle: usize::MAX,
+        }
+    }
+
+    /// Adds what the space answers to `input` to `out`; all four have the same length. Calls must bring whole chunks
+    /// ([`CHUNK`]) except the last.
+    pub(super) fn process(&mut self, input: (&[f32], &[f32]), out: (&mut [f32], &mut [f32])) {
+        let pieces = input.0.chunks(CHUNK).zip(input.1.chunks(CHUNK));
+        for ((l, r), (out_l, out_r)) in pieces.zip(out.0.chunks_mut(CHUNK).zip(out.1.chunks_mut(CHUNK))) {
+            let silent = l.iter().chain(r).all(|x| *x == 0.0);
+            if silent && self.idle > self.memory {
+                self.drift();
+                continue;
+            }
+            self.idle = if silent { self.idle + 1 } else { 0 };
+            self.chunk(l, r, out_l, out_r);
+            if self.idle > self.memory {
+                self.forget();
+            }
+        }
+    }
+
+    /// The drift goes on in silence, so that a space answers the same whoever played in it before.
+    fn drift(&mut self) {
+        for line in &mut self.lines {
+            let (cos, sin) = line.phase;
+            line.phase = (
+                cos * line.turn.0 - sin * line.turn.1,
+                sin * line.turn.0 + cos * line.turn.1,
+            );
+        }
+    }
+
+    /// All that still lingers is below −150 dB.
+    fn forget(&mut self) {
+        self.lines.iter_mut().for_each(|l| l.delay.clear());
+        self.input.iter_mut().for_each(Delay::clear);
+        self.diffusers.iter_mut().flatten().for_each(AllPass::clear);
+    }
+
+    fn chunk(&mut self, l: &[f32], r: &[f32], out_l: &mut [f32], out_r: &mut [f32]) {
+        let n = l.len();
+        let mut frames = [[0.0f32; 2]; CHUNK];
+        for (frame, (l, r)) in frames.iter_mut().zip(l.iter().zip(r)) {
+            *frame = [*l, *r];
+        }
+        self.band.process(&mut frames[..n]);
+        for side in 0..2 {
+            for (to, frame) in self.input[side].advance(n).iter_mut().zip(&frames) {
+                *to = frame[side];
+            }
+        }
+        let mut fed = [[0.0f32; CHUNK]; 2];
+        for side in 0..2 {
+            let fed = &mut fed[side][..n];
+            fed.copy_from_slice(self.input[side].past(self.pre_delay + n, n));
+            self.diffusers[side].iter_mut().for_each(|d| d.process(fed));
+        }
+        for (line, chunk) in self.lines.iter_mut().zip(&mut self.chunks) {
+            line.read(&mut chunk[..n]);
+        }
+        // Even lines face left, odd ones right; signs alternate in pairs so that the two sides are not alike.
+        for (i, chunk) in self.chunks.iter().enumerate() {
+            let gain = if i / 2 % 2 == 0 { self.level } else { -self.level };
+            let out = if i % 2 == 0 { &mut *out_l } else { &mut *out_r };
+            for (out, x) in out.iter_mut().zip(chunk) {
+                *out += gain * x;
+            }
+        }
+        for taps in &self.early {
+            for (side, out) in [&mut *out_l, &mut *out_r].into_iter().enumerate() {
+                let (delay, gain, crossed) = taps[side];
+                let from = if crossed { 1 - side } else { side };
+                for (out, x) in out.iter_mut().zip(self.input[from].past(delay + n, n)) {
+                    *out += gain * x;
+                }
+            }
+        }
+        hadamard(&mut self.chunks);
+        for (i, (line, chunk)) in self.lines.iter_mut().zip(&self.chunks).enumerate() {
+            let sign = if i / 4 % 2 == 0 { 1.0 } else { -1.0 };
+            for ((to, x), fed) in line.delay.advance(n).iter_mut().zip(chunk).zip(&fed[i % 2]) {
+                *to = x + sign * fed;
+            }
+        }
+    }
+}
+
+/// Unnormalised fast Hadamard transform across the lines, sample by sample.
+fn hadamard(lines: &mut [[f32; CHUNK]]) {
+    let mut half = 1;
+    while half < lines.len() {
+        for block in lines.chunks_exact_mut(2 * half) {
+            let (low, high) = block.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                for (a, b) in a.iter_mut().zip(b) {
+                    (*a, *b) = (*a + *b, *a - *b);
+                }
+            }
+        }
+        half *= 2;
+    }
+}

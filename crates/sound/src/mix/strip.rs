@@ -1,0 +1,302 @@
+//! Channel strips: what a track goes through before the sum. Four tracks share a group, eight lanes.
+
+use synchresis_cue::{Layer, Score, Track, VoiceFamily, decibel_to_gain, voice};
+
+use super::biquad::{Biquad, Cascade};
+
+/// Tracks in a group.
+pub(super) const GROUP: usize = 4;
+
+/// Lanes of a group: left and right of each track.
+const LANES: usize = 2 * GROUP;
+
+/// Every track is this much lower than its level says, so that a full texture stays below full scale before the master.
+const TRIM_DB: f64 = -6.0;
+
+/// A pair of signals, left and right.
+pub(super) type Stereo = [Vec<f32>; 2];
+
+/// A silent pair of `frames` samples each.
+pub(super) fn silent(frames: usize) -> Stereo {
+    [vec![0.0; frames], vec![0.0; frames]]
+}
+
+/// What a track's character asks of the desk.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Treatment {
+    /// Where the high-pass may stand at most, hertz.
+    low_cut_hz: f64,
+    bell: Biquad,
+    top: Biquad,
+    /// Stereo width: 0 mono, 1 as played.
+    width: f64,
+    /// How early the saturation bends: its ceiling is 2 / (3 · drive).
+    drive: f64,
+}
+
+impl Treatment {
+    fn of(track: &Track, others: &Texture) -> Self {
+        let info = voice(&track.voice);
+        let family = info.map_or(VoiceFamily::Synth, |v| v.family);
+        let low = info.is_some_and(|v| v.range.1 <= 64);
+        let bell = Biquad::bell;
+        let shelf = Biquad::high_shelf;
+        let (low_cut_hz, mut bell, top, width, drive) = match family {
+            VoiceFamily::Bass => (28.0, bell(260.0, 0.9, -2.0), Biquad::FLAT, 0.35, 0.55),
+            VoiceFamily::Kit => (25.0, bell(380.0, 0.8, -2.0), shelf(9_000.0, 1.0), 0.95, 0.55),
+            VoiceFamily::Pad => (130.0, bell(320.0, 0.7, -2.0), shelf(10_000.0, -1.0), 1.0, 0.35),
+            VoiceFamily::Strings | VoiceFamily::Brass => (90.0, bell(330.0, 0.7, -1.5), Biquad::FLAT, 0.95, 0.35),
+            VoiceFamily::Keys => (55.0, bell(300.0, 0.8, -1.5), Biquad::FLAT, 0.9, 0.3),
+            VoiceFamily::Mallet => (90.0, Biquad::FLAT, Biquad::FLAT, 0.9, 0.3),
+            VoiceFamily::Guitar => (85.0, bell(250.0, 0.8, -1.5), Biquad::FLAT, 0.9, 0.4),
+            VoiceFamily::Wind => (110.0, Biquad::FLAT, Biquad::FLAT, 0.8, 0.35),
+            VoiceFamily::Synth => (100.0, bell(300.0, 0.7, -1.0), Biquad::FLAT, 0.95, 0.45),
+            VoiceFamily::Effect => (24.0, Biquad::FLAT, Biquad::FLAT, 1.0, 0.4),
+            VoiceFamily::Ambience => (45.0, Biquad::FLAT, Biquad::FLAT, 1.0, 0.3),
+        };
+        // What accompanies leaves the range of presence to what leads.
+        if others.leads && matches!(track.layer, Layer::Pad | Layer::Chords | Layer::Arpeggio) {
+            bell = Biquad::bell(2_600.0, 0.8, -2.0);
+        }
+        // Nothing below the lowest note is the note; and without a bass below it, nothing need make room.
+        let lowest = track.notes.iter().map(|n| n.pitch).min().unwrap_or(0);
+        let lowest_hz = 440.0 * 2f64.powf((f64::from(lowest) - 69.0) / 12.0);
+        let pitched = !matches!(family, VoiceFamily::Kit | VoiceFamily::Effect | VoiceFamily::Ambience);
+        let mut low_cut_hz = low_cut_hz;
+        if pitched {
+            let free: f64 = if others.bass && !low { low_cut_hz } else { 38.0 };
+            low_cut_hz = free.min(0.72 * lowest_hz).max(26.0);
+        }
+        Self {
+            low_cut_hz,
+            bell,
+            top,
+            width,
+            drive,
+        }
+    }
+}
+
+/// What else plays, as far as a strip must know.
+#[derive(Debug, Clone, Copy)]
+struct Texture {
+    bass: bool,
+    leads: bool,
+}
+
+/// How a finished stereo pair comes out of what was played: `left = ll·l + lr·r`, `right = rl·l + rr·r`.
+fn matrix(pan: f64, width: f64, gain: f64) -> [f32; 4] {
+    let pan = if pan.is_finite() { pan.clamp(-1.0, 1.0) } else { 0.0 };
+    // Equal power around a centre at 0 dB; the side signal narrows as the middle leaves the centre.
+    let angle = (pan + 1.0) * std::f64::consts::FRAC_PI_4;
+    let (right, left) = angle.sin_cos();
+    let side = width * (1.0 - pan.abs());
+    let (l, r) = (std::f64::consts::SQRT_2 * left, std::f64::consts::SQRT_2 * right);
+    [l + side, l - side, r - side, r + side].map(|g| (g * gain / 2.0) as f32)
+}
+
+/// Gain of a level in decibels; silence where it is not a number, at most +24 dB.
+fn level(db: f64) -> f64 {
+    if db.is_nan() {
+        0.0
+    } else {
+        decibel_to_gain(db.min(24.0))
+    }
+}
+
+/// Gain of a send.
+fn send(amount: f64) -> f32 {
+    if amount.is_finite() {
+        amount.clamp(0.0, 1.0) as f32
+    } else {
+        0.0
+    }
+}
+
+/// What a group, or a single track, adds to the three sums.
+#[derive(Debug, Clone)]
+pub(super) struct Sums {
+    pub(super) dry: Stereo,
+    pub(super) room: Stereo,
+    pub(super) hall: Stereo,
+}
+
+impl Sums {
+    pub(super) fn new(frames: usize) -> Self {
+        Self {
+            dry: silent(frames),
+            room: silent(frames),
+            hall: silent(frames),
+        }
+    }
+
+    /// The six signals.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
+        self.dry.iter_mut().chain(&mut self.room).chain(&mut self.hall)
+    }
+
+    /// The six signals.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Vec<f32>> {
+        self.dry.iter().chain(&self.room).chain(&self.hall)
+    }
+}
+
+/// Up to four strips, filtered side by side.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    filters: Cascade<LANES, 3>,
+    drive: [f32; LANES],
+    matrices: Vec<[f32; 4]>,
+    sends: Vec<(f32, f32)>,
+    lanes: Vec<[f32; LANES]>,
+    /// What the group adds, valid after [`Group::process`].
+    pub(super) sums: Sums,
+    /// Each track alone after its strip, valid after [`Group::process`] where they are wanted.
+    pub(super) tracks: Vec<Stereo>,
+    /// Whether anything sounded in the last [`Group::process`].
+    pub(super) sounded: bool,
+}
+
+/// The strips of a score, in groups; `frames` is the most that is processed at a time.
+pub(super) fn groups(score: &Score, frames: usize, apart: bool) -> Vec<Group> {
+    let texture = Texture {
+        bass: score.tracks.iter().any(|t| t.layer == Layer::Bass),
+        leads: score
+            .tracks
+            .iter()
+            .any(|t| matches!(t.layer, Layer::Lead | Layer::Counter)),
+    };
+    score
+        .tracks
+        .chunks(GROUP)
+        .map(|tracks| Group::new(tracks, &texture, frames, apart))
+        .collect()
+}
+
+impl Group {
+    fn new(tracks: &[Track], texture: &Texture, frames: usize, apart: bool) -> Self {
+        let mut filters = Cascade::flat();
+        let mut drive = [1.0; LANES];
+        let mut matrices = Vec::new();
+        let mut sends = Vec::new();
+        for (i, track) in tracks.iter().enumerate() {
+            let t = Treatment::of(track, texture);
+            for lane in [2 * i, 2 * i + 1] {
+                filters.set(
+                    lane,
+                    0,
+                    Biquad::high_pass(t.low_cut_hz, std::f64::consts::FRAC_1_SQRT_2),
+                );
+                filters.set(lane, 1, t.bell);
+                filters.set(lane, 2, t.top);
+                drive[lane] = t.drive as f32;
+            }
+            matrices.push(matrix(track.pan, t.width, level(track.level_db + TRIM_DB) / t.drive));
+            sends.push((send(track.room), send(track.hall)));
+        }
+        Self {
+            filters,
+            drive,
+            matrices,
+            sends,
+            lanes: vec![[0.0; LANES]; frames],
+            sums: Sums::new(frames),
+            tracks: if apart {
+                tracks.iter().map(|_| silent(frames)).collect()
+            } else {
+                Vec::new()
+            },
+            sounded: false,
+        }
+    }
+
+    /// Takes what its tracks played (`frames` of it, and whether it is more than silence) through the strips.
+    pub(super) fn process(&mut self, played: &[(Stereo, bool)], frames: usize) {
+        self.sounded = played.iter().any(|p| p.1) || !self.filters.is_still();
+        let still = &mut self.sums;
+        for signal in still.all_mut().chain(self.tracks.iter_mut().flatten()) {
+            signal[..frames].fill(0.0);
+        }
+        if !self.sounded {
+            return;
+        }
+        let lanes = &mut self.lanes[..frames];
+        lanes.fill([0.0; LANES]);
+        for (i, ([l, r], _)) in played.iter().enumerate().filter(|(_, p)| p.1) {
+            for (lane, (l, r)) in lanes.iter_mut().zip(l.iter().zip(r)) {
+                lane[2 * i] = sane(*l);
+                lane[2 * i + 1] = sane(*r);
+            }
+        }
+        self.filters.process(lanes);
+        for lane in lanes.iter_mut() {
+            for (x, drive) in lane.iter_mut().zip(&self.drive) {
+                *x = saturate(*x * drive);
+            }
+        }
+        for (i, (m, (room, hall))) in self.matrices.iter().zip(&self.sends).enumerate() {
+            let [dry_l, dry_r] = &mut self.sums.dry;
+            let [room_l, room_r] = &mut self.sums.room;
+            let [hall_l, hall_r] = &mut self.sums.hall;
+            for (t, lane) in lanes.iter().enumerate() {
+                let l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
+                let r = m[2] * lane[2 * i] + m[3] * lane[2 * i + 1];
+                dry_l[t] += l;
+                dry_r[t] += r;
+                room_l[t] += room * l;
+                room_r[t] += room * r;
+                hall_l[t] += hall * l;
+                hall_r[t] += hall * r;
+            }
+            if let Some([track_l, track_r]) = self.tracks.get_mut(i) {
+                for ((l, r), lane) in track_l.iter_mut().zip(track_r).zip(lanes.iter()) {
+                    *l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
+                    *r = m[2] * lane[2 * i] + m[3] * lane[2 * i + 1];
+                }
+            }
+        }
+    }
+
+    /// How much of track `i` of the group goes to the room and to the hall.
+    pub(super) fn sends(&self, i: usize) -> (f32, f32) {
+        self.sends[i]
+    }
+}
+
+/// 0 for what is no sample: not a number, infinite, or 36 dB above full scale.
+fn sane(x: f32) -> f32 {
+    if x.abs() < 64.0 { x } else { 0.0 }
+}
+
+/// x − x³/3, which bends softly to ±2/3 and stays there.
+fn saturate(x: f32) -> f32 {
+    let x = x.clamp(-1.0, 1.0);
+    x - x * x * x * (1.0 / 3.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panned_track_is_louder_than_a_centred_one() {
+        for pan in [-1.0, -0.4, 0.0, 0.7, 1.0] {
+            let m = matrix(pan, 1.0, 1.0);
+            // A mono signal of power 1 on both sides.
+            let power = (m[0] + m[1]).powi(2) + (m[2] + m[3]).powi(2);
+            assert!((power - 2.0).abs() < 1e-5, "{pan}: {power}");
+        }
+        assert_eq!(
+            matrix(0.0, 1.0, 1.0).map(|x| x.abs() < 1e-6),
+            [false, true, true, false],
+            "the centre is as played"
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_reaches_the_sum() {
+        assert_eq!([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30].map(sane), [0.0; 4]);
+        assert_eq!(level(f64::NAN), 0.0);
+        assert_eq!(send(f64::NAN), 0.0);
+    }
+}
