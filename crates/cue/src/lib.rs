@@ -11,6 +11,7 @@ pub mod figures;
 mod film;
 mod footage;
 mod frame;
+mod hearing;
 mod mood;
 mod score;
 mod sighting;
@@ -26,6 +27,7 @@ pub use dtw::{Warp, fast_dtw};
 pub use film::{Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Look, Pace, Storyboard};
 pub use footage::{AudioStream, Footage, FootageKind, Stream, VideoStream};
 pub use frame::Frame;
+pub use hearing::{Beat, HeardKey, Hearing, HearingCurves, SongSection};
 pub use mood::Mood;
 pub use score::{
     Articulation, Bend, DRUM_PITCHES, Layer, Mark, Note, Pedal, Score, Track, VOICES, VoiceFamily, VoiceInfo, voice,
