@@ -117,7 +117,7 @@ impl HearingCurves {
         let (Some(last), true) = (curve.len().checked_sub(1), self.step_s > 0.0) else {
             return 0.0;
         };
-        let x = (time_s / self.step_s).clamp(0.0, last as f64);
+        let x = (time_s / self.step_s).max(0.0).min(last as f64);
         let (i, part) = (x as usize, x.fract());
         let value = |i: usize| curve.get(i).copied().map_or(0.0, f64::from);
         value(i) + (value((i + 1).min(last)) - value(i)) * part
