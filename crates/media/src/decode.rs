@@ -1,0 +1,292 @@
+//! One decoding pass of the picture: small frames with exact times.
+//!
+//! ffmpeg decodes, scales and writes raw frames in NUT to a pipe. Three things make this cheaper than decoding to
+//! nothing: the deblocking filter is skipped (what it smooths is far below the size of an analysed pixel), the scaler
+//! runs before anything is copied, and sound is not touched. See `docs/media.md` for the figures.
+
+use std::{
+    io::BufReader,
+    ops::ControlFlow,
+    path::Path,
+    sync::mpsc::{RecvTimeoutError, sync_channel},
+    thread,
+    time::Duration,
+};
+
+use synchresis_cue::{Footage, FootageKind, Frame, Watch};
+
+use crate::{
+    Limits, MediaError, Tools, child,
+    child::{Finish, Halt, Job},
+    nut, sniff,
+    tools::Tool,
+};
+
+/// How frames are to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Widest frame in pixels, 16 or more. Default 256.
+    pub max_width: u32,
+    /// Highest frame in pixels, 16 or more. Default 256.
+    pub max_height: u32,
+    /// Whether every frame goes through the codec's own smoothing, as for showing it. Default false: faster, and no
+    /// difference at this size.
+    pub faithful: bool,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self {
+            max_width: 256,
+            max_height: 256,
+            faithful: false,
+        }
+    }
+}
+
+/// What a decoding pass came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// Frames handed over.
+    pub frames: u64,
+    /// End of the last frame, seconds: its time and the median step of those before it, or what the probe said where it
+    /// was the only one.
+    pub end_s: f64,
+    /// The last thing ffmpeg complained of (a damaged part say); empty where all was well.
+    pub complaint: String,
+}
+
+/// Size of the analysed frames of `footage`: even, upright, square pixels, never larger than the film.
+pub fn analysis_size(footage: &Footage, options: DecodeOptions) -> (u32, u32) {
+    let (w, h) = (footage.video.display_width.max(1), footage.video.display_height.max(1));
+    let scale = (f64::from(options.max_width.max(16)) / f64::from(w))
+        .min(f64::from(options.max_height.max(16)) / f64::from(h))
+        .min(1.0);
+    let even = |side: u32| ((f64::from(side) * scale / 2.0).round() as u32 * 2).max(2);
+    (even(w), even(h))
+}
+
+/// Decodes the picture once, from the first frame to the last, and hands every frame to `each` in order of display, with
+/// its own time: none doubled, none left out. `each` stops the pass early by [`ControlFlow::Break`]. A picture gives one
+/// frame at 0 s.
+///
+/// # Errors
+/// [`MediaError::NoFrames`] where nothing decodes, [`MediaError::Cancelled`], [`MediaError::TimedOut`] and the others of
+/// a child process.
+pub fn decode_frames(
+    footage: &Footage,
+    input: &Path,
+    options: DecodeOptions,
+    tools: &Tools,
+    limits: &Limits,
+    watch: &dyn Watch,
+    mut each: impl FnMut(Frame<'_>) -> ControlFlow<()>,
+) -> Result<Decoded, MediaError> {
+    let (width, height) = analysis_size(footage, options);
+    let (wide, high) = (width as usize, height as usize);
+    let bytes = wide * high * 3 / 2;
+    let job = job(footage, input, options, (width, height), limits);
+    let length = footage.duration_s;
+    let mut clock = FrameClock::default();
+    let ((), complaint) = child::run(tools, limits, watch, job, |pipes| {
+        enlarge(&pipes.out);
+        // Frames are read ahead on a thread of their own, so that ffmpeg seldom waits for what looks at them.
+        thread::scope(|scope| {
+            let (full, frames) = sync_channel::<(Vec<u8>, f64)>(READ_AHEAD);
+            let (empty, spent) = sync_channel::<Vec<u8>>(READ_AHEAD + 2);
+            let reading = scope.spawn(move || {
+                let mut nut = nut::Reader::new(BufReader::with_capacity(1 << 16, pipes.out), bytes);
+                loop {
+                    let mut buffer = spent.try_recv().unwrap_or_default();
+                    match nut.next(&mut buffer) {
+                        Ok(Some(time_s)) if full.send((buffer, time_s)).is_ok() => {}
+                        Ok(_) => return Ok(()),
+                        Err(error) => return Err(error),
+                    }
+                }
+            });
+            loop {
+                let (buffer, time_s) = match frames.recv_timeout(Duration::from_millis(50)) {
+                    Ok(frame) => frame,
+                    Err(RecvTimeoutError::Timeout) => {
+                        watch.check()?;
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
+                watch.check()?;
+                let time_s = clock.next(time_s);
+                let (y, chroma) = buffer.split_at_checked(wide * high).unwrap_or_default();
+                let (cb, cr) = chroma.split_at_checked(wide * high / 4).unwrap_or_default();
+                if cr.len() != wide * high / 4 {
+                    return Err(Halt::Pipe(std::io::ErrorKind::InvalidData.into()));
+                }
+                let frame = Frame {
+                    index: clock.frames - 1,
+                    time_s,
+                    width: wide,
+                    height: high,
+                    y,
+                    cb,
+                    cr,
+                };
+                if each(frame).is_break() {
+                    return Ok(Finish::Stop(()));
+                }
+                if length > 0.0 {
+                    watch.progress((time_s / length).clamp(0.0, 1.0));
+                }
+                let _ = empty.try_send(buffer);
+            }
+            drop(frames);
+            match reading.join() {
+                Ok(Ok(())) => Ok(Finish::Wait(())),
+                Ok(Err(error)) => Err(Halt::Pipe(error)),
+                Err(_) => Err(Halt::Pipe(std::io::ErrorKind::Other.into())),
+            }
+        })
+    })
+    .map_err(|error| match error {
+        MediaError::NotMedia { input, why } => MediaError::NoFrames { input, why },
+        other => other,
+    })?;
+    if clock.frames == 0 {
+        let why = if complaint.is_empty() {
+            "it has none".into()
+        } else {
+            complaint
+        };
+        return Err(MediaError::NoFrames {
+            input: input.to_owned(),
+            why,
+        });
+    }
+    let usual = if footage.video.frame_rate.value() > 0.0 {
+        1.0 / footage.video.frame_rate.value()
+    } else {
+        0.04
+    };
+    let end_s = if footage.kind == FootageKind::Picture {
+        0.0
+    } else {
+        clock.end(usual)
+    };
+    Ok(Decoded {
+        frames: clock.frames,
+        end_s,
+        complaint,
+    })
+}
+
+/// Frames read before they are asked for.
+const READ_AHEAD: usize = 8;
+
+/// Times of frames: in order, and what comes after the last.
+#[derive(Debug, Default)]
+struct FrameClock {
+    frames: u64,
+    last_s: f64,
+    last_step_s: Option<f64>,
+}
+
+impl FrameClock {
+    /// Counts a frame; its time, never before the last one's.
+    fn next(&mut self, time_s: f64) -> f64 {
+        let time_s = if self.frames > 0 {
+            time_s.max(self.last_s)
+        } else {
+            time_s.max(0.0)
+        };
+        if self.frames > 0 {
+            self.last_step_s = Some(time_s - self.last_s);
+        }
+        self.frames += 1;
+        self.last_s = time_s;
+        time_s
+    }
+
+    fn end(&self, usual: f64) -> f64 {
+        self.last_s
+            + self
+                .last_step_s
+                .filter(|s| *s > 0.0 && *s < 4.0 * usual)
+                .unwrap_or(usual)
+    }
+}
+
+fn job(footage: &Footage, input: &Path, options: DecodeOptions, size: (u32, u32), limits: &Limits) -> Job {
+    let video = &footage.video;
+    let (width, height) = size;
+    // Scaled as it lies and turned when it is small.
+    let (scale_w, scale_h) = if video.rotation % 180 == 90 {
+        (height, width)
+    } else {
+        (width, height)
+    };
+    let turn = turn(video.rotation);
+    let filter = format!("scale={scale_w}:{scale_h}:flags=area:out_range=tv,format=yuv420p{turn}");
+    let threads = limits.threads.to_string();
+    let mut job = Job::new(Tool::Ffmpeg, "decoding", input).args(["-v", "error", "-nostdin", "-noautorotate"]);
+    job = job.args(["-threads", threads.as_str()]);
+    if !options.faithful {
+        job = job.args(["-skip_loop_filter", "all"]);
+    }
+    job.args(timeline_args(footage))
+        .args(sniff::input_args(&footage.container))
+        .args(["-an", "-sn", "-dn", "-i"])
+        .read(input)
+        .args(["-map".to_owned(), format!("0:{}", video.index)])
+        .args([
+            "-vf",
+            filter.as_str(),
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "-1",
+        ])
+        .args([
+            "-c:v",
+            "rawvideo",
+            "-threads",
+            "1",
+            "-f",
+            "nut",
+            "-write_index",
+            "0",
+            "pipe:1",
+        ])
+}
+
+/// The filter that shows a picture upright.
+pub(crate) fn turn(rotation: u16) -> &'static str {
+    match rotation {
+        90 => ",transpose=clock",
+        180 => ",hflip,vflip",
+        270 => ",transpose=cclock",
+        _ => "",
+    }
+}
+
+/// The input options by which ffmpeg's times become the film's: the container's own, less its beginning. Transport
+/// streams keep ffmpeg's usual way, which mends breaks in their clocks and counts from the same beginning.
+pub(crate) fn timeline_args(footage: &Footage) -> Vec<String> {
+    if matches!(footage.container.as_str(), "mpegts" | "mpeg") {
+        return Vec::new();
+    }
+    let mut args = vec!["-copyts".to_owned()];
+    if footage.container_start_s != 0.0 {
+        args.extend(["-itsoffset".to_owned(), format!("{:.6}", -footage.container_start_s)]);
+    }
+    args
+}
+
+/// A pipe of a megabyte instead of 64 KiB: fewer turns between the two processes.
+pub(crate) fn enlarge(pipe: &std::process::ChildStdout) {
+    #[cfg(target_os = "linux")]
+    {
+        // Refused where the person's pipe quota is used up, which is no matter.
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1 << 20);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe;
+}
