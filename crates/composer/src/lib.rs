@@ -1,13 +1,22 @@
 //! Symbols: what the picture asks for, which moments the music lands on, and the notes. Depends on the vocabulary
 //! alone; makes no sound.
 
+mod compose;
 mod dice;
 mod error;
 pub mod form;
+mod grid;
+mod groove;
 mod harmony;
+mod melody;
+pub mod midi;
 pub mod mood;
+mod orchestra;
+mod perform;
+mod plan;
 pub mod spot;
 pub mod style;
 pub mod words;
 
+pub use compose::compose;
 pub use error::ComposerError;

@@ -12,6 +12,7 @@ use synchresis_cue::{Layer, Meter, Mode, Role};
 
 pub use builtin::{builtin, find};
 pub(crate) use pattern::{Pattern, Step};
+pub(crate) use read::marks;
 pub use read::{drum_pitch, schema};
 
 /// A style as its file has it.

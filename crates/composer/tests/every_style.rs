@@ -1,0 +1,251 @@
+//! Every style on every kind of film.
+
+use proptest::prelude::*;
+use synchresis_composer::{compose, midi, spot, style};
+use synchresis_cue::*;
+
+/// A film with these shots' lengths.
+fn film(lengths: &[f64]) -> Sighting {
+    let mut at = 0.0;
+    let shots: Vec<Shot> = lengths
+        .iter()
+        .enumerate()
+        .map(|(i, &len)| {
+            let start = at;
+            at += len;
+            Shot {
+                start_s: (start * 25.0).round() / 25.0,
+                end_s: (at * 25.0).round() / 25.0,
+                first_frame: (start * 25.0).round() as u64,
+                entry: if i == 0 { Transition::Start } else { Transition::Cut },
+                strength: 0.4 + 0.6 * ((i * 7 % 5) as f64 / 4.0),
+                motion: (i * 3 % 7) as f64 / 7.0,
+                camera: 0.2,
+                pan: (0.0, 0.0),
+                light: 0.5,
+                saturation: 0.4,
+                warmth: 0.1,
+                density: 0.4,
+                likeness: i % 3,
+                palette: Vec::new(),
+            }
+        })
+        .collect();
+    let n = (at / 0.2).ceil().max(1.0) as usize;
+    let wave = |k: f32| (0..n).map(|i| 0.5 + 0.4 * (i as f32 * k).sin()).collect::<Vec<f32>>();
+    Sighting {
+        frames: (at * 25.0) as u64,
+        duration_s: at,
+        frame_rate: 25.0,
+        shots,
+        curves: Curves {
+            step_s: 0.2,
+            motion: wave(0.05),
+            camera: wave(0.02),
+            light: wave(0.03),
+            saturation: wave(0.04),
+            warmth: wave(0.01),
+            density: wave(0.06),
+        },
+        flashes: Vec::new(),
+        motion_peaks: Vec::new(),
+        palette: Vec::new(),
+        samples: vec![Sample { frame: 0, time_s: 0.0 }],
+        third: Sample { frame: 0, time_s: 0.0 },
+        two_thirds: Sample { frame: 0, time_s: 0.0 },
+        medoid: 0,
+        words: String::new(),
+    }
+}
+
+fn plain_mood(style: &str, valence: f64, arousal: f64) -> Mood {
+    Mood {
+        style: style.into(),
+        style_reason: "asked for".into(),
+        valence,
+        arousal,
+        step_s: 1.0,
+        valence_curve: vec![valence as f32; 60],
+        arousal_curve: (0..60)
+            .map(|i| (arousal + 0.3 * (f64::from(i) / 9.0).sin()).clamp(-1.0, 1.0) as f32)
+            .collect(),
+        understood: Vec::new(),
+        unknown: Vec::new(),
+        wanted_voices: Vec::new(),
+        unwanted_voices: Vec::new(),
+        solo: false,
+        tempo_range: None,
+        mode: None,
+    }
+}
+
+fn piece(lengths: &[f64], style: &style::Style, mood: &Mood, seed: u64) -> (Spotting, CueSheet, Score) {
+    let sighting = film(lengths);
+    let options = spot::SpotOptions {
+        seed,
+        ..Default::default()
+    };
+    let spotting = spot::spot(&sighting, mood, style, &options);
+    let (cue, score) = compose(&sighting, mood, &spotting, style, seed);
+    (spotting, cue, score)
+}
+
+fn check(spotting: &Spotting, score: &Score, mood: &Mood, what: &str) {
+    for track in &score.tracks {
+        let info = voice(&track.voice).unwrap_or_else(|| panic!("{what}: no voice {}", track.voice));
+        assert!(
+            !mood.unwanted_voices.contains(&track.voice),
+            "{what}: {} was not wanted",
+            track.voice
+        );
+        let mut last = 0.0;
+        for n in &track.notes {
+            assert!(
+                n.start_s >= last && n.start_s >= 0.0,
+                "{what}: {} is out of order",
+                track.name
+            );
+            last = n.start_s;
+            assert!(
+                n.start_s + n.duration_s <= spotting.music_end_s + 1e-9,
+                "{what}: {} sounds on",
+                track.name
+            );
+            assert!(
+                n.duration_s > 0.0 && n.velocity > 0.0 && n.velocity <= 1.0,
+                "{what}: {n:?}"
+            );
+            assert!(
+                (info.range.0..=info.range.1).contains(&n.pitch),
+                "{what}: {} plays {}",
+                track.name,
+                n.pitch
+            );
+        }
+        assert!(
+            track.expression.windows(2).all(|w| w[0].0 <= w[1].0),
+            "{what}: {} expression",
+            track.name
+        );
+        assert!(
+            track.pedal.windows(2).all(|w| w[0].up_s <= w[1].down_s),
+            "{what}: {} pedal",
+            track.name
+        );
+    }
+    for hit in spotting
+        .hits
+        .iter()
+        .filter(|h| h.taken && h.time_s < spotting.music_end_s - 0.03)
+    {
+        let struck = score.tracks.iter().any(|t| {
+            let sharp = voice(&t.voice).is_some_and(|v| v.sharp) || mood.solo;
+            sharp && t.notes.iter().any(|n| n.locked && n.start_s == hit.time_s)
+        });
+        assert!(struck, "{what}: nothing strikes the hit at {}", hit.time_s);
+    }
+}
+
+#[test]
+fn a_film_of_some_length_breaks_a_style() {
+    let long: Vec<f64> = (0..300).map(|i| 2.0 + f64::from(i * 37 % 50) / 10.0).collect();
+    let flurry: Vec<f64> = (0..120).map(|i| 0.2 + f64::from(i % 4) / 10.0).collect();
+    let films: [&[f64]; 8] = [
+        &[0.3],
+        &[2.0],
+        &[3.0, 5.0],
+        &[0.04],
+        &[4.0, 3.2, 6.1, 2.7, 5.0, 8.8],
+        &[30.0],
+        &flurry,
+        &long,
+    ];
+    for style in style::builtin() {
+        for (i, lengths) in films.iter().enumerate() {
+            let mood = plain_mood(
+                &style.name,
+                style.feeling.valence.0 * 0.5 + style.feeling.valence.1 * 0.5,
+                0.1,
+            );
+            let (spotting, cue, score) = piece(lengths, style, &mood, i as u64);
+            check(&spotting, &score, &mood, &format!("{} on film {i}", style.name));
+            assert!(!midi::write(&cue, &spotting, &score).is_empty());
+        }
+    }
+}
+
+#[test]
+fn two_seeds_of_a_style_have_the_same_tune() {
+    for style in style::builtin() {
+        let mood = plain_mood(&style.name, 0.2, 0.2);
+        let tunes: Vec<Vec<(u8, i64)>> = (0..12)
+            .map(|seed| {
+                let (_, _, score) = piece(&[6.0, 7.0, 5.0, 9.0, 8.0], style, &mood, seed);
+                let lead = score.tracks.iter().find(|t| t.layer == Layer::Lead);
+                let first = lead.and_then(|t| t.notes.first()).map_or(0, |n| n.pitch);
+                lead.map_or(Vec::new(), |t| {
+                    t.notes
+                        .iter()
+                        .map(|n| (n.pitch.wrapping_sub(first), (n.start_s * 10.0) as i64))
+                        .collect()
+                })
+            })
+            .collect();
+        for i in 0..tunes.len() {
+            assert!(!tunes[i].is_empty(), "{}: seed {i} has no tune", style.name);
+            for j in 0..i {
+                assert_ne!(tunes[i], tunes[j], "{}: seeds {i} and {j}", style.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_words_are_not_obeyed() {
+    for style in style::builtin() {
+        let mut mood = plain_mood(&style.name, 0.0, 0.4);
+        mood.solo = true;
+        mood.wanted_voices = vec!["grand-piano".into()];
+        let (spotting, _, score) = piece(&[5.0, 6.0, 7.0, 4.0], style, &mood, 5);
+        check(&spotting, &score, &mood, &style.name);
+        assert!(score.tracks.iter().all(|t| t.voice == "grand-piano"), "{}", style.name);
+        mood.solo = false;
+        mood.wanted_voices = vec!["saxophone".into()];
+        mood.unwanted_voices = VOICES
+            .iter()
+            .filter(|v| v.family == VoiceFamily::Kit)
+            .map(|v| v.name.into())
+            .collect();
+        let (spotting, _, score) = piece(&[5.0, 6.0, 7.0, 4.0], style, &mood, 5);
+        check(&spotting, &score, &mood, &style.name);
+        assert!(score.tracks.iter().any(|t| t.voice == "saxophone"), "{}", style.name);
+    }
+}
+
+#[test]
+fn the_same_seed_plays_other_notes() {
+    let style = style::find("cinematic-strings").expect("there");
+    let mood = plain_mood("cinematic-strings", -0.2, 0.1);
+    let a = piece(&[6.0, 7.0, 5.0], style, &mood, 9);
+    let b = piece(&[6.0, 7.0, 5.0], style, &mood, 9);
+    assert_eq!((a.1, a.2), (b.1, b.2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn a_hit_is_not_struck_or_a_note_is_not_playable(
+        lengths in prop::collection::vec(0.1f64..9.0, 1..16),
+        seed in any::<u64>(),
+        which in 0usize..64,
+        valence in -1.0f64..1.0,
+        arousal in -1.0f64..1.0,
+    ) {
+        let styles = style::builtin();
+        let style = &styles[which % styles.len()];
+        let mood = plain_mood(&style.name, valence, arousal);
+        let (spotting, _, score) = piece(&lengths, style, &mood, seed);
+        check(&spotting, &score, &mood, &style.name);
+    }
+}
