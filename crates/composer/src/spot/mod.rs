@@ -6,8 +6,11 @@
 //! at most [`SLEW`] from one bar to the next and stays within [`BAND`] of the main tempo; what does not fit goes into
 //! an odd bar, a pickup, a fermata, or is left out with the reason.
 
+mod cues;
 mod grid;
 mod moments;
+mod reach;
+mod tempo;
 
 use synchresis_cue::{Hit, Mood, Sighting, Spotting};
 

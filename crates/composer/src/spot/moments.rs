@@ -2,7 +2,7 @@
 
 use synchresis_cue::{Hit, HitKind, Mood, Sighting, Transition};
 
-use super::SpotOptions;
+use super::{SpotOptions, cues};
 use crate::style::Style;
 
 /// A moment on its way to being a hit.
@@ -61,6 +61,7 @@ pub(super) fn weigh(sighting: &Sighting, mood: &Mood, style: &Style, options: &S
     let end = end_of(&all, duration, frame, style);
     all.push(moment(0.0, 0.9, HitKind::Start, "the film begins"));
     all.push(end);
+    cues::divide(&mut all, mood, duration, frame, options.seed);
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(rank(a.kind).cmp(&rank(b.kind))));
     merge(&mut all, TOGETHER_S.max(1.5 * frame));
     all
@@ -75,7 +76,7 @@ fn rank(kind: HitKind) -> u8 {
     }
 }
 
-fn moment(time_s: f64, weight: f64, kind: HitKind, what: &str) -> Weighed {
+pub(super) fn moment(time_s: f64, weight: f64, kind: HitKind, what: &str) -> Weighed {
     Weighed {
         time_s,
         weight: weight.clamp(0.0, 1.0),
@@ -220,19 +221,16 @@ fn gather_flurries(all: &mut [Weighed], gap: f64) {
 /// Seconds the last chord rings before the film's end, from and to: shorter for styles with a strict pulse.
 pub(super) fn ring(duration: f64, style: &Style) -> (f64, f64) {
     let free = 1.0 - unit(style.tempo.steady);
-    let short = (duration / 12.0).clamp(0.0, 1.0);
-    let low = (1.0 + 0.8 * free) * short;
-    let high = (2.4 + 1.6 * free) * short;
     (
-        low.max(duration * 0.35).min(low.max(0.6)).min(duration),
-        high.max(duration * 0.6).min(high.max(1.2)).min(duration),
+        (1.0 + 0.8 * free).min(0.45 * duration),
+        (2.4 + 1.6 * free).min(0.75 * duration),
     )
 }
 
 /// Where the music resolves: on the last heavy moment that leaves room to ring, else at a point of its own.
 fn end_of(all: &[Weighed], duration: f64, frame: f64, style: &Style) -> Weighed {
     let (low, high) = ring(duration, style);
-    let room = |m: &&Weighed| duration - m.time_s >= low && duration - m.time_s <= high.max(4.0).min(duration * 0.6);
+    let room = |m: &&Weighed| duration - m.time_s >= low && duration - m.time_s <= high.max(4.0).min(duration * 0.75);
     let last = all
         .iter()
         .filter(|m| m.left.is_none() && m.weight >= 0.45)

@@ -1,0 +1,642 @@
+//! The dynamic programming that lays bars from hit to hit.
+//!
+//! A state is a bar line after a taken hit: its time, the tempo of the bar before it, and what it cost to come there.
+//! From a state, each of the next few hits is tried as the next one taken, at each whole number of eighths that the
+//! tempo's band allows, as a downbeat or inside a bar, with odd bars, two hits in one bar, or a fermata. Of the states
+//! that took the same hit only the best are kept (a beam), so time grows with the number of hits alone.
+
+use super::{BAND, SLEW};
+
+/// How many further hits a state looks at, of those that its own bar does not cover.
+const LOOK: usize = 4;
+
+/// What a hit of weight 1 is worth against the costs below.
+const WORTH: f64 = 2.0;
+
+/// What the bars must obey.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// Eighths in a usual bar.
+    pub(super) bar: u32,
+    /// Lengths in eighths of the style's other meters.
+    pub(super) others: Vec<u32>,
+    /// Seconds an eighth lasts at the main tempo.
+    pub(super) eighth_s: f64,
+    /// How strictly the pulse is kept, 0 to 1.
+    pub(super) steady: f64,
+    /// Seconds a frame lasts.
+    pub(super) frame_s: f64,
+    /// States kept a hit.
+    pub(super) beam: usize,
+}
+
+/// A hit to be reached. The first is the beginning, the last the end.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) time_s: f64,
+    pub(super) weight: f64,
+    /// Left out only if nothing else works.
+    pub(super) asked: bool,
+}
+
+/// A bar as laid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Laid {
+    pub(super) start_s: f64,
+    /// Eighths.
+    pub(super) len: u32,
+    /// Seconds an eighth lasts.
+    pub(super) eighth_s: f64,
+    pub(super) free: bool,
+}
+
+/// Bars from the beginning to the end (which is the downbeat after the last bar), and where the hits lie.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Path {
+    pub(super) bars: Vec<Laid>,
+    /// Target, bar, eighths after the bar line. A bar index of `bars.len()` is the end itself.
+    pub(super) taken: Vec<(usize, usize, u32)>,
+    /// When the end falls.
+    pub(super) end_s: f64,
+    /// What it costs, lower is better.
+    pub(super) cost: f64,
+    /// Tempo with which the last bar ended, seconds an eighth.
+    pub(super) last_eighth_s: f64,
+}
+
+/// How a state was reached from its parent: bars of the usual length, then an odd bar, then the bar that holds the hit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Move {
+    full: u32,
+    /// Length of an odd bar after the full ones, 0 where there is none.
+    odd: u32,
+    /// Place of the hit in its bar in eighths; 0: it is the downbeat after the bars above.
+    place: u32,
+    /// Seconds from the parent's bar line to the hit, or to the bar line of a bar with two hits.
+    span: f64,
+    /// Seconds of a free bar before the hit, 0 where there is none.
+    free: f64,
+    /// Place and eighth's length for a second hit in the same bar (the state's own hit), 0 where there is none.
+    second: u32,
+    second_eighth: f64,
+    /// The first of the two hits.
+    first_target: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    line_s: f64,
+    /// 0: no bar yet, or a free one.
+    eighth_s: f64,
+    cost: f64,
+    parent: u32,
+    target: u32,
+    made: Move,
+}
+
+/// Eighth lengths that start from `from` and move to `level`, `steps` bars by the largest step.
+#[derive(Debug, Clone, Copy)]
+struct Ramp {
+    from: f64,
+    factor: f64,
+    steps: u32,
+    level: f64,
+}
+
+impl Ramp {
+    fn at(&self, bar: u32) -> f64 {
+        if bar < self.steps {
+            self.from * self.factor.powi(bar as i32 + 1)
+        } else {
+            self.level
+        }
+    }
+}
+
+/// Finds the cheapest path over `targets`; if `window` is given, the end may fall on any frame within it.
+///
+/// Always finds one: where nothing musical leads on, a free bar does.
+pub(super) fn search(targets: &[Target], window: Option<(f64, f64)>, rules: &Rules) -> Path {
+    if targets.len() < 2 {
+        return Path::default();
+    }
+    let mut beams = Beams::new(targets, window, rules);
+    for from in 0..targets.len() - 1 {
+        beams.expand(from);
+    }
+    beams.best_path()
+}
+
+struct Beams<'a> {
+    targets: &'a [Target],
+    window: Option<(f64, f64)>,
+    rules: &'a Rules,
+    states: Vec<State>,
+    /// States by the target they took last, not yet pruned.
+    open: Vec<Vec<State>>,
+    /// Sum of the worth of targets before each.
+    worth: Vec<f64>,
+    shortest: f64,
+    longest: f64,
+    step: f64,
+}
+
+impl<'a> Beams<'a> {
+    fn new(targets: &'a [Target], window: Option<(f64, f64)>, rules: &'a Rules) -> Self {
+        let mut worth = vec![0.0];
+        for target in targets {
+            let each = if target.asked { 12.0 } else { WORTH * target.weight };
+            worth.push(worth[worth.len() - 1] + each);
+        }
+        let start = State {
+            line_s: targets[0].time_s,
+            eighth_s: 0.0,
+            cost: 0.0,
+            parent: u32::MAX,
+            target: 0,
+            made: Move::default(),
+        };
+        let mut open = vec![Vec::new(); targets.len()];
+        open[0].push(start);
+        Self {
+            targets,
+            window,
+            rules,
+            states: Vec::new(),
+            open,
+            worth,
+            shortest: rules.eighth_s / (1.0 + BAND - 1e-4),
+            longest: rules.eighth_s / (1.0 - BAND + 1e-4),
+            step: 1.0 + SLEW - 5e-4,
+        }
+    }
+
+    /// Prunes the states of a target and tries every way on from them.
+    fn expand(&mut self, from: usize) {
+        for index in self.keep(from) {
+            let state = self.states[index];
+            let last = self.targets.len() - 1;
+            let mut looked = 0;
+            for next in from + 1..last {
+                if self.targets[next].time_s < state.line_s - 1e-7 {
+                    continue;
+                }
+                looked += 1;
+                if looked > LOOK {
+                    break;
+                }
+                self.try_hit(index, &state, next, self.targets[next].time_s);
+                self.try_pair(index, &state, next);
+                if self.targets[next].asked {
+                    looked = LOOK;
+                }
+            }
+            if looked <= LOOK {
+                self.try_end(index, &state, last);
+            }
+        }
+    }
+
+    /// Keeps the best states of a target, of those that are alike only one.
+    fn keep(&mut self, target: usize) -> Vec<usize> {
+        let mut open = std::mem::take(&mut self.open[target]);
+        open.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        let unit = self.rules.eighth_s;
+        let alike = |a: &State, b: &State| {
+            (a.line_s - b.line_s).abs() < 0.12 * unit && (a.eighth_s - b.eighth_s).abs() < 0.006 * unit
+        };
+        let mut kept: Vec<usize> = Vec::new();
+        for state in open {
+            if kept.len() >= self.rules.beam {
+                break;
+            }
+            if kept.iter().any(|&k| alike(&self.states[k], &state)) {
+                continue;
+            }
+            kept.push(self.states.len());
+            self.states.push(state);
+        }
+        kept
+    }
+
+    /// The cost of leaving out every target between two.
+    fn skipped(&self, from: usize, to: usize) -> f64 {
+        self.worth[to] - self.worth[from + 1]
+    }
+
+    fn push(&mut self, parent: usize, target: usize, line_s: f64, eighth_s: f64, cost: f64, made: Move) {
+        let state = State {
+            line_s,
+            eighth_s,
+            cost,
+            parent: parent as u32,
+            target: target as u32,
+            made,
+        };
+        self.open[target].push(state);
+    }
+
+    /// Eighth counts worth trying for `span` seconds: the nearest to the present tempo, and the nearest whole bars.
+    fn counts(&self, span: f64, now: f64) -> impl Iterator<Item = u32> + use<> {
+        let low = (span / self.longest).ceil().max(1.0) as u32;
+        let high = (span / self.shortest).floor() as u32;
+        let now = if now > 0.0 {
+            0.6 * now + 0.4 * self.rules.eighth_s
+        } else {
+            self.rules.eighth_s
+        };
+        let near = (span / now).round() as u32;
+        let bar = self.rules.bar;
+        let whole = ((f64::from(near) / f64::from(bar)).round() as u32) * bar;
+        let close = (low.max(near.saturating_sub(2))..=high.min(near + 2)).filter(move |&n| n != whole);
+        let far = [whole.saturating_sub(bar), whole + bar];
+        let far = far.into_iter().filter(move |&n| n > 0 && n + 2 < near || n > near + 2);
+        close
+            .chain([whole])
+            .chain(far)
+            .filter(move |&n| n >= low && n <= high && n > 0)
+    }
+
+    /// Ways to take `next`, which falls at `time_s`, as the only hit of its bar.
+    fn try_hit(&mut self, index: usize, state: &State, next: usize, time_s: f64) {
+        let span = time_s - state.line_s;
+        let (bar, end) = (self.rules.bar, next + 1 == self.targets.len());
+        let from = state.target as usize;
+        let base = state.cost + self.skipped(from, next);
+        let weight = self.targets[next].weight;
+        let opening = state.parent == u32::MAX;
+        if span < 1e-7 {
+            self.push(index, next, state.line_s, state.eighth_s, base, Move::default());
+            return;
+        }
+        for count in self.counts(span, state.eighth_s) {
+            let (full, rest) = (count / bar, count % bar);
+            let mut shapes = [(0, 0, 0); 3];
+            let mut ways = 0;
+            if rest == 0 {
+                shapes[0] = (full, 0, 0);
+                ways = 1;
+            } else {
+                if !end {
+                    shapes[ways] = (full, 0, rest);
+                    ways += 1;
+                }
+                if rest >= 3 || (opening && full == 0) {
+                    shapes[ways] = (full, rest, 0);
+                    ways += 1;
+                }
+                if full >= 1 && rest <= bar / 2 {
+                    shapes[ways] = (full - 1, bar + rest, 0);
+                    ways += 1;
+                }
+            }
+            for &(full, odd, place) in &shapes[..ways] {
+                let made = Move {
+                    full,
+                    odd,
+                    place,
+                    span,
+                    ..Move::default()
+                };
+                let Some(ramp) = self.ramp(state.eighth_s, &made) else {
+                    continue;
+                };
+                let mut cost =
+                    base + self.ramp_cost(state.eighth_s, &ramp, &made) + weight * self.place_cost(place, bar);
+                if odd > 0 {
+                    cost += if opening && full == 0 && odd < bar {
+                        0.05
+                    } else {
+                        self.odd_cost(odd)
+                    };
+                }
+                let bars = full + u32::from(odd > 0) + u32::from(place > 0);
+                let eighth = ramp.at(bars - 1);
+                let line = if place > 0 {
+                    time_s + f64::from(bar - place) * eighth
+                } else {
+                    time_s
+                };
+                self.push(index, next, line, eighth, cost, made);
+            }
+        }
+        self.try_free(index, state, next, span, base);
+    }
+
+    /// A fermata before the hit; at the opening, a pad before the pulse begins.
+    fn try_free(&mut self, index: usize, state: &State, next: usize, span: f64, base: f64) {
+        let opening = state.parent == u32::MAX;
+        let eighth = if state.eighth_s > 0.0 {
+            state.eighth_s
+        } else {
+            self.rules.eighth_s
+        };
+        let bar_s = f64::from(self.rules.bar) * eighth;
+        let full = ((span / bar_s - 0.75).floor().max(0.0)) as u32;
+        let free = span - f64::from(full) * bar_s;
+        let fits = free >= 6.2 * self.rules.eighth_s;
+        let end = next + 1 == self.targets.len();
+        let cost = match (opening && full == 0, fits) {
+            (true, true) => 0.25 + 0.5 * self.rules.steady,
+            (false, true) => 0.7 + 1.6 * self.rules.steady,
+            (_, false) if end || self.targets[next].asked => 4.0,
+            (_, false) => return,
+        };
+        let made = Move {
+            full,
+            free,
+            span,
+            ..Move::default()
+        };
+        let line = state.line_s + span;
+        self.push(index, next, line, 0.0, base + cost, made);
+    }
+
+    /// Ways to take `next` and the one after it in the same bar.
+    fn try_pair(&mut self, index: usize, state: &State, next: usize) {
+        let second = next + 1;
+        if second + 1 >= self.targets.len() {
+            return;
+        }
+        let bar = self.rules.bar;
+        let (one, two) = (self.targets[next].time_s, self.targets[second].time_s);
+        let gap = two - one;
+        if gap <= 0.0 || gap > f64::from(bar) * self.longest {
+            return;
+        }
+        let base = state.cost + self.skipped(state.target as usize, next);
+        let between = (gap / self.longest).ceil().max(1.0) as u32..=(gap / self.shortest).floor() as u32;
+        for eighths in between {
+            let eighth = gap / f64::from(eighths);
+            for place in 1..=bar.saturating_sub(eighths) {
+                let line = one - f64::from(place) * eighth;
+                let span = line - state.line_s;
+                if span < 2.0 * eighth {
+                    break;
+                }
+                let near = (span / eighth / f64::from(bar)).round() as u32;
+                if near == 0 {
+                    continue;
+                }
+                let second_place = place + eighths;
+                let made = Move {
+                    full: near,
+                    span,
+                    place,
+                    second: second_place,
+                    second_eighth: eighth,
+                    first_target: next as u32,
+                    ..Move::default()
+                };
+                let alone = Move { place: 0, ..made };
+                let Some(ramp) = self.ramp(state.eighth_s, &alone) else {
+                    continue;
+                };
+                let before = ramp.at(near - 1);
+                let change = (eighth / before).max(before / eighth);
+                if change > self.step {
+                    continue;
+                }
+                let places = self.targets[next].weight * self.place_cost(place, bar)
+                    + self.targets[second].weight * self.place_cost(second_place % bar, bar);
+                let cost = base
+                    + self.ramp_cost(state.eighth_s, &ramp, &alone)
+                    + self.change_cost(change)
+                    + self.off_cost(eighth)
+                    + places;
+                let after = two + f64::from(bar - second_place) * eighth;
+                self.push(index, second, after, eighth, cost, made);
+            }
+        }
+    }
+
+    /// Ways to the end: on its own time, or on the frames of the window that whole bars lead to.
+    fn try_end(&mut self, index: usize, state: &State, last: usize) {
+        let Some((low, high)) = self.window else {
+            if self.targets[last].time_s >= state.line_s - 1e-7 {
+                self.try_hit(index, state, last, self.targets[last].time_s);
+            }
+            return;
+        };
+        let frame = self.rules.frame_s;
+        let eighth = if state.eighth_s > 0.0 {
+            state.eighth_s
+        } else {
+            self.rules.eighth_s
+        };
+        let bar_s = f64::from(self.rules.bar) * eighth;
+        let mut tried = [f64::NAN; 4];
+        let first = ((low - state.line_s) / bar_s).ceil().max(0.0);
+        for (slot, more) in tried.iter_mut().zip([0.0, 0.5, 1.0, 1.5]) {
+            let at = state.line_s + (first + more) * bar_s;
+            let at = (at / frame).round() * frame;
+            if at <= high + frame && at >= state.line_s {
+                *slot = at;
+            }
+        }
+        let mut any = false;
+        for at in tried.into_iter().filter(|t| t.is_finite()) {
+            any = true;
+            self.try_hit(index, state, last, at);
+        }
+        if !any && self.targets[last].time_s >= state.line_s - 1e-7 {
+            self.try_hit(index, state, last, self.targets[last].time_s);
+        }
+    }
+
+    /// The tempos that bring the move's bars to its span, or nothing if the tempo would have to bend too far.
+    fn ramp(&self, from: f64, made: &Move) -> Option<Ramp> {
+        let bar = f64::from(self.rules.bar);
+        let bars = made.full + u32::from(made.odd > 0) + u32::from(made.place > 0);
+        let weight = |i: u32| {
+            if i < made.full {
+                bar
+            } else if i == made.full && made.odd > 0 {
+                f64::from(made.odd)
+            } else {
+                f64::from(made.place)
+            }
+        };
+        let mut rest = bar * f64::from(made.full) + f64::from(made.odd) + f64::from(made.place);
+        let mut span = made.span;
+        let mut level = span / rest;
+        let inside = |x: f64| x >= self.shortest && x <= self.longest;
+        if from <= 0.0 {
+            return inside(level).then_some(Ramp {
+                from,
+                factor: 1.0,
+                steps: 0,
+                level,
+            });
+        }
+        let factor = if level > from { self.step } else { 1.0 / self.step };
+        let mut now = from;
+        for steps in 0..bars {
+            let ratio = level / now;
+            if ratio <= self.step && ratio * self.step >= 1.0 {
+                return inside(level).then_some(Ramp {
+                    from,
+                    factor,
+                    steps,
+                    level,
+                });
+            }
+            // A ramp that overshoots its goal would have to turn back.
+            if (ratio > 1.0) != (factor > 1.0) {
+                return None;
+            }
+            now *= factor;
+            if !inside(now) {
+                return None;
+            }
+            rest -= weight(steps);
+            span -= weight(steps) * now;
+            if rest < 0.5 {
+                return None;
+            }
+            level = span / rest;
+        }
+        None
+    }
+
+    fn change_cost(&self, ratio: f64) -> f64 {
+        let x = (ratio - 1.0).abs() / SLEW;
+        (0.08 + 0.14 * self.rules.steady) * x * x
+    }
+
+    /// Cost of a bar away from the main tempo.
+    fn off_cost(&self, eighth: f64) -> f64 {
+        let x = (eighth / self.rules.eighth_s - 1.0) / BAND;
+        (0.01 + 0.03 * self.rules.steady) * x * x
+    }
+
+    fn ramp_cost(&self, from: f64, ramp: &Ramp, made: &Move) -> f64 {
+        let bars = made.full + u32::from(made.odd > 0) + u32::from(made.place > 0);
+        let mut cost = f64::from(bars - ramp.steps.min(bars)) * self.off_cost(ramp.level);
+        let mut now = from;
+        for i in 0..ramp.steps {
+            now = ramp.at(i);
+            cost += self.change_cost(self.step) + self.off_cost(now);
+        }
+        if from > 0.0 {
+            cost += self.change_cost(ramp.level / now);
+        }
+        cost
+    }
+
+    /// Cost of a hit of weight 1 that falls `place` eighths into a bar.
+    fn place_cost(&self, place: u32, bar: u32) -> f64 {
+        if place == 0 {
+            0.0
+        } else if 2 * place == bar && bar != 6 {
+            0.12
+        } else if place.is_multiple_of(2) || (bar == 6 && place == 3) {
+            0.25
+        } else {
+            0.55
+        }
+    }
+
+    fn odd_cost(&self, len: u32) -> f64 {
+        let base = if self.rules.others.contains(&len) {
+            0.15
+        } else if len.is_multiple_of(2) {
+            0.32
+        } else {
+            0.6
+        };
+        base * (0.5 + self.rules.steady)
+    }
+
+    fn best_path(mut self) -> Path {
+        let last = self.targets.len() - 1;
+        let kept = self.keep(last);
+        let Some(&best) = kept.first() else {
+            return Path::default();
+        };
+        let mut chain = Vec::new();
+        let mut at = best;
+        loop {
+            chain.push(at);
+            match self.states[at].parent {
+                u32::MAX => break,
+                parent => at = parent as usize,
+            }
+        }
+        chain.reverse();
+        let mut path = Path {
+            cost: self.states[best].cost,
+            ..Path::default()
+        };
+        path.end_s = self.states[best].line_s;
+        path.taken.push((0, 0, 0));
+        for pair in chain.windows(2) {
+            let (before, state) = (self.states[pair[0]], self.states[pair[1]]);
+            self.emit(&before, &state, &mut path);
+        }
+        path.last_eighth_s = path
+            .bars
+            .last()
+            .filter(|b| !b.free)
+            .map_or(self.rules.eighth_s, |b| b.eighth_s);
+        path
+    }
+
+    /// Writes the bars between two states.
+    fn emit(&self, before: &State, state: &State, path: &mut Path) {
+        let (made, bar) = (&state.made, self.rules.bar);
+        let mut at = before.line_s;
+        let mut put = |path: &mut Path, len: u32, eighth_s: f64, free: bool| {
+            path.bars.push(Laid {
+                start_s: at,
+                len,
+                eighth_s,
+                free,
+            });
+            at += f64::from(len) * eighth_s;
+        };
+        if made.free > 0.0 {
+            let eighth = if before.eighth_s > 0.0 {
+                before.eighth_s
+            } else {
+                self.rules.eighth_s
+            };
+            for _ in 0..made.full {
+                put(path, bar, eighth, false);
+            }
+            let len = (made.free / self.rules.eighth_s).round().max(1.0);
+            put(path, len as u32, made.free / len, true);
+            path.taken.push((state.target as usize, path.bars.len(), 0));
+            return;
+        }
+        let alone = if made.second > 0 {
+            Move { place: 0, ..*made }
+        } else {
+            *made
+        };
+        let bars = alone.full + u32::from(alone.odd > 0) + u32::from(alone.place > 0);
+        if bars > 0
+            && let Some(ramp) = self.ramp(before.eighth_s, &alone)
+        {
+            for i in 0..bars {
+                let len = if i == made.full && made.odd > 0 { made.odd } else { bar };
+                put(path, len, ramp.at(i), false);
+            }
+        }
+        if made.second > 0 {
+            put(path, bar, made.second_eighth, false);
+            let index = path.bars.len() - 1;
+            path.taken.push((made.first_target as usize, index, made.place));
+            if made.second == bar {
+                path.taken.push((state.target as usize, path.bars.len(), 0));
+            } else {
+                path.taken.push((state.target as usize, index, made.second));
+            }
+        } else if made.place > 0 {
+            path.taken
+                .push((state.target as usize, path.bars.len() - 1, made.place));
+        } else {
+            path.taken.push((state.target as usize, path.bars.len(), 0));
+        }
+    }
+}
