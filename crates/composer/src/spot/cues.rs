@@ -3,6 +3,7 @@
 use synchresis_cue::{HitKind, Mood};
 
 use super::moments::{Weighed, moment};
+use crate::dice::Dice;
 
 /// Films longer than this are divided, seconds.
 const ONE_CUE_S: f64 = 360.0;
@@ -21,13 +22,13 @@ pub(super) fn divide(all: &mut Vec<Weighed>, mood: &Mood, duration: f64, frame: 
     }
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
     let arousal = |from: f64, to: f64| mean(mood, from, to);
-    let mut random = Random(seed ^ 0x5107);
+    let mut dice = Dice::of(seed, "cues", 0);
     let mut start = 0.0;
     let mut silences = Vec::new();
     while duration - start > 230.0 {
         let longest = (start + 150.0).min(duration - 75.0);
         let calms = |t: f64| arousal(t - 8.0, t) - arousal(t, t + 16.0);
-        let end = border(all, start + 70.0, longest, start + 105.0, frame, calms, &mut random);
+        let end = border(all, start + 70.0, longest, start + 105.0, frame, calms, &mut dice);
         let stirs = |t: f64| arousal(t, t + 12.0) - arousal(t - 8.0, t);
         let calm = (0.5 - arousal(end, end + 20.0) / 2.0).clamp(0.0, 1.0);
         let wish = end + 13.0 + 14.0 * calm;
@@ -62,7 +63,7 @@ fn border(
     wish: f64,
     frame: f64,
     turns: impl Fn(f64) -> f64,
-    random: &mut Random,
+    dice: &mut Dice,
 ) -> f64 {
     let span = (to - from).max(1.0);
     let best = all
@@ -70,7 +71,7 @@ fn border(
         .filter(|m| m.left.is_none() && m.weight >= HEAVY && m.time_s >= from && m.time_s <= to)
         .map(|m| {
             (
-                m.weight + 0.8 * turns(m.time_s) - 0.5 * (m.time_s - wish).abs() / span + 0.1 * random.unit(),
+                m.weight + 0.8 * turns(m.time_s) - 0.5 * (m.time_s - wish).abs() / span + 0.1 * dice.unit(),
                 m.time_s,
             )
         })
@@ -108,18 +109,4 @@ fn mean(mood: &Mood, from: f64, to: f64) -> f64 {
         .filter(|v| v.is_finite())
         .sum::<f64>()
         / part.len() as f64
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    /// Uniform from 0 to 1.
-    pub(super) fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

@@ -2,10 +2,10 @@
 
 use synchresis_cue::{Bar, Hit, HitKind, Meter, Mood, Spotting};
 
-use super::cues::Random;
 use super::moments::{Weighed, ring};
 use super::reach::{self, Laid, Path, Rules, Target};
 use super::tempo;
+use crate::dice::Dice;
 use crate::style::Style;
 
 /// States kept a hit while tempos are compared, and for the final bars.
@@ -59,11 +59,11 @@ pub(super) fn lay(
     let spread = ((high / low).ln() / 0.05).ceil().clamp(1.0, 8.0);
     tried.extend((0..=spread as usize).map(|i| low * (high / low).powf(i as f64 / spread)));
     tried.push(aim);
-    let mut random = Random(seed);
+    let mut dice = Dice::of(seed, "tempo", 0);
     let mut best = (f64::INFINITY, aim);
     for bpm in tried {
         let far = (bpm / aim).ln() / 0.25;
-        let mut cost = random.unit() * 0.02;
+        let mut cost = dice.unit() * 0.02;
         let mut seconds = 0.0;
         for cue in &cues {
             if seconds > 150.0 {

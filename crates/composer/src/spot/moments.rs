@@ -58,9 +58,8 @@ pub(super) fn weigh(sighting: &Sighting, mood: &Mood, style: &Style, options: &S
     }
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(b.weight.total_cmp(&a.weight)));
     gather_flurries(&mut all, flurry_gap(style));
-    let end = end_of(&all, duration, frame, style);
+    resolve(&mut all, duration, frame, style);
     all.push(moment(0.0, 0.9, HitKind::Start, "the film begins"));
-    all.push(end);
     cues::divide(&mut all, mood, duration, frame, options.seed);
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(rank(a.kind).cmp(&rank(b.kind))));
     merge(&mut all, TOGETHER_S.max(1.5 * frame));
@@ -227,25 +226,26 @@ pub(super) fn ring(duration: f64, style: &Style) -> (f64, f64) {
     )
 }
 
-/// Where the music resolves: on the last heavy moment that leaves room to ring, else at a point of its own.
-fn end_of(all: &[Weighed], duration: f64, frame: f64, style: &Style) -> Weighed {
+/// Where the music resolves: on the last heavy moment that leaves room to ring (which then becomes the end), else at a
+/// point of its own.
+fn resolve(all: &mut Vec<Weighed>, duration: f64, frame: f64, style: &Style) {
     let (low, high) = ring(duration, style);
-    let room = |m: &&Weighed| duration - m.time_s >= low && duration - m.time_s <= high.max(4.0).min(duration * 0.75);
-    let last = all
-        .iter()
-        .filter(|m| m.left.is_none() && m.weight >= 0.45)
-        .filter(room)
-        .max_by(|a, b| a.weight.total_cmp(&b.weight).then(b.time_s.total_cmp(&a.time_s)));
-    if let Some(last) = last {
-        let what = format!("the end, on {}", last.what);
-        return moment(last.time_s, 1.0, HitKind::End, &what);
+    let (from, to) = (duration - high.max(4.0).min(duration * 0.75), duration - low);
+    // Later is better: what comes after the end is left.
+    let late = |m: &Weighed| m.weight + 0.12 * (m.time_s - from);
+    let room = |m: &&mut Weighed| m.left.is_none() && m.weight >= 0.42 && m.time_s >= from && m.time_s <= to;
+    if let Some(last) = all.iter_mut().filter(room).max_by(|a, b| late(a).total_cmp(&late(b))) {
+        last.what = format!("the end, on {}", last.what);
+        last.kind = HitKind::End;
+        last.weight = 1.0;
+        return;
     }
-    let time_s = ((duration - 0.5 * (low + high)) / frame).round().max(0.0) * frame;
+    let time_s = (((duration - 0.5 * (low + high)) / frame).round().max(0.0) * frame).min(duration);
     let what = format!("the end, leaving {:.1} s to ring out", duration - time_s);
-    Weighed {
+    all.push(Weighed {
         movable: true,
-        ..moment(time_s.min(duration), 1.0, HitKind::End, &what)
-    }
+        ..moment(time_s, 1.0, HitKind::End, &what)
+    });
 }
 
 /// Of moments that fall together only the heaviest can be a hit.

@@ -8,10 +8,16 @@
 use super::{BAND, SLEW};
 
 /// How many further hits a state looks at, of those that its own bar does not cover.
-const LOOK: usize = 4;
+const LOOK: usize = 5;
 
 /// What a hit of weight 1 is worth against the costs below.
-const WORTH: f64 = 2.0;
+const WORTH: f64 = 5.0;
+
+/// Cost of each half of a usual bar written as a bar of its own so that the tempo may move between them.
+const HALF: f64 = 0.06;
+
+/// A state this much dearer than the best of its target is not worth keeping.
+const MARGIN: f64 = 2.5;
 
 /// What the bars must obey.
 #[derive(Debug, Clone)]
@@ -64,14 +70,16 @@ pub(super) struct Path {
     pub(super) last_eighth_s: f64,
 }
 
-/// How a state was reached from its parent: bars of the usual length, then an odd bar, then the bar that holds the hit.
+/// How a state was reached from its parent: bars of the usual length, then a few others, then the bar that holds the hit.
 #[derive(Debug, Clone, Copy, Default)]
 struct Move {
     full: u32,
-    /// Length of an odd bar after the full ones, 0 where there is none.
-    odd: u32,
+    /// Lengths of the bars after the full ones, up to the first 0.
+    tail: [u32; 3],
     /// Place of the hit in its bar in eighths; 0: it is the downbeat after the bars above.
     place: u32,
+    /// Length of the bar that holds the hit, if it is no downbeat.
+    holds: u32,
     /// Seconds from the parent's bar line to the hit, or to the bar line of a bar with two hits.
     span: f64,
     /// Seconds of a free bar before the hit, 0 where there is none.
@@ -81,6 +89,27 @@ struct Move {
     second_eighth: f64,
     /// The first of the two hits.
     first_target: u32,
+}
+
+impl Move {
+    fn tails(&self) -> u32 {
+        self.tail.iter().filter(|&&l| l > 0).count() as u32
+    }
+
+    /// Bars whose tempo the ramp decides.
+    fn bars(&self) -> u32 {
+        self.full + self.tails() + u32::from(self.place > 0)
+    }
+}
+
+/// A way to divide eighths into bars, and what it costs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shape {
+    full: u32,
+    tail: [u32; 3],
+    place: u32,
+    holds: u32,
+    cost: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +163,8 @@ struct Beams<'a> {
     states: Vec<State>,
     /// States by the target they took last, not yet pruned.
     open: Vec<Vec<State>>,
+    /// The cheapest state of each target.
+    best: Vec<f64>,
     /// Sum of the worth of targets before each.
     worth: Vec<f64>,
     shortest: f64,
@@ -163,6 +194,7 @@ impl<'a> Beams<'a> {
             window,
             rules,
             states: Vec::new(),
+            best: vec![f64::INFINITY; targets.len()],
             open,
             worth,
             shortest: rules.eighth_s / (1.0 + BAND - 1e-4),
@@ -176,22 +208,23 @@ impl<'a> Beams<'a> {
         for index in self.keep(from) {
             let state = self.states[index];
             let last = self.targets.len() - 1;
-            let mut looked = 0;
+            let (mut looked, mut any) = (0, false);
             for next in from + 1..last {
                 if self.targets[next].time_s < state.line_s - 1e-7 {
                     continue;
                 }
                 looked += 1;
-                if looked > LOOK {
+                // Past the hits worth looking at only a state that leads nowhere yet looks on.
+                if looked > LOOK && any {
                     break;
                 }
-                self.try_hit(index, &state, next, self.targets[next].time_s);
-                self.try_pair(index, &state, next);
+                any |= self.try_hit(index, &state, next, self.targets[next].time_s);
+                any |= self.try_pair(index, &state, next);
                 if self.targets[next].asked {
                     looked = LOOK;
                 }
             }
-            if looked <= LOOK {
+            if looked <= LOOK || !any {
                 self.try_end(index, &state, last);
             }
         }
@@ -225,6 +258,10 @@ impl<'a> Beams<'a> {
     }
 
     fn push(&mut self, parent: usize, target: usize, line_s: f64, eighth_s: f64, cost: f64, made: Move) {
+        if cost > self.best[target] + MARGIN {
+            return;
+        }
+        self.best[target] = self.best[target].min(cost);
         let state = State {
             line_s,
             eighth_s,
@@ -258,73 +295,110 @@ impl<'a> Beams<'a> {
     }
 
     /// Ways to take `next`, which falls at `time_s`, as the only hit of its bar.
-    fn try_hit(&mut self, index: usize, state: &State, next: usize, time_s: f64) {
+    fn try_hit(&mut self, index: usize, state: &State, next: usize, time_s: f64) -> bool {
         let span = time_s - state.line_s;
-        let (bar, end) = (self.rules.bar, next + 1 == self.targets.len());
+        let end = next + 1 == self.targets.len();
         let from = state.target as usize;
         let base = state.cost + self.skipped(from, next);
         let weight = self.targets[next].weight;
         let opening = state.parent == u32::MAX;
         if span < 1e-7 {
             self.push(index, next, state.line_s, state.eighth_s, base, Move::default());
-            return;
+            return true;
         }
+        if base > self.best[next] + MARGIN {
+            return true;
+        }
+        let mut any = false;
         for count in self.counts(span, state.eighth_s) {
-            let (full, rest) = (count / bar, count % bar);
-            let mut shapes = [(0, 0, 0); 3];
-            let mut ways = 0;
-            if rest == 0 {
-                shapes[0] = (full, 0, 0);
-                ways = 1;
-            } else {
-                if !end {
-                    shapes[ways] = (full, 0, rest);
-                    ways += 1;
-                }
-                if rest >= 3 || (opening && full == 0) {
-                    shapes[ways] = (full, rest, 0);
-                    ways += 1;
-                }
-                if full >= 1 && rest <= bar / 2 {
-                    shapes[ways] = (full - 1, bar + rest, 0);
-                    ways += 1;
-                }
-            }
-            for &(full, odd, place) in &shapes[..ways] {
+            for shape in self.shapes(count, opening, end) {
+                let Shape {
+                    full,
+                    tail,
+                    place,
+                    holds,
+                    cost,
+                } = shape;
                 let made = Move {
                     full,
-                    odd,
+                    tail,
                     place,
+                    holds,
                     span,
                     ..Move::default()
                 };
                 let Some(ramp) = self.ramp(state.eighth_s, &made) else {
                     continue;
                 };
-                let mut cost =
-                    base + self.ramp_cost(state.eighth_s, &ramp, &made) + weight * self.place_cost(place, bar);
-                if odd > 0 {
-                    cost += if opening && full == 0 && odd < bar {
-                        0.05
-                    } else {
-                        self.odd_cost(odd)
-                    };
-                }
-                let bars = full + u32::from(odd > 0) + u32::from(place > 0);
-                let eighth = ramp.at(bars - 1);
+                any = true;
+                let places = weight * self.place_cost(place, holds);
+                let cost = base + self.ramp_cost(state.eighth_s, &ramp, &made) + places + cost;
+                let eighth = ramp.at(made.bars() - 1);
                 let line = if place > 0 {
-                    time_s + f64::from(bar - place) * eighth
+                    time_s + f64::from(holds - place) * eighth
                 } else {
                     time_s
                 };
                 self.push(index, next, line, eighth, cost, made);
             }
         }
-        self.try_free(index, state, next, span, base);
+        self.try_free(index, state, next, span, base) || any
+    }
+
+    /// Ways to divide `count` eighths into bars so that the hit after them is a downbeat or lies in a bar.
+    fn shapes(&self, count: u32, opening: bool, end: bool) -> impl Iterator<Item = Shape> + use<> {
+        let bar = self.rules.bar;
+        let (full, rest) = (count / bar, count % bar);
+        let half = if bar.is_multiple_of(4) && bar >= 8 { bar / 2 } else { 0 };
+        let halved = 2.0 * HALF * (0.5 + self.rules.steady);
+        let (mut ways, mut found) = ([Shape::default(); 8], 0);
+        let mut way = |full: u32, tail: [u32; 3], place: u32, holds: u32, cost: f64| {
+            ways[found] = Shape { full, tail, place, holds, cost };
+            found += 1;
+        };
+        if rest == 0 {
+            way(full, [0; 3], 0, 0, 0.0);
+            if half > 0 && full == 1 {
+                way(0, [half, half, 0], 0, 0, halved);
+            }
+        }
+        if rest >= 3 || (rest > 0 && opening && full == 0) {
+            let pickup = opening && full == 0;
+            way(
+                full,
+                [rest, 0, 0],
+                0,
+                0,
+                if pickup { 0.05 } else { self.odd_cost(rest) },
+            );
+        }
+        if rest > 0 && full >= 1 && rest <= bar / 2 {
+            way(full - 1, [bar + rest, 0, 0], 0, 0, self.odd_cost(bar + rest));
+        }
+        if rest > 0 && !end {
+            way(full, [0; 3], rest, bar, 0.0);
+            // A bar that ends soon after the hit lets the tempo turn sooner.
+            let soon = rest + 2 - rest % 2;
+            if soon < bar && soon >= 4 && soon != half {
+                way(full, [0; 3], rest, soon, self.odd_cost(soon));
+            }
+            if half > 0 && rest < half {
+                way(full, [0; 3], rest, half, self.odd_cost(half));
+            } else if rest > half && half > 0 && full <= 1 {
+                way(full, [half, 0, 0], rest - half, half, halved);
+            }
+            if half > 0 && full == 1 {
+                way(0, [half, half, 0], rest, bar, halved);
+                if rest > half {
+                    way(0, [half, half, half], rest - half, half, 2.0 * halved);
+                }
+            }
+        }
+        ways.into_iter().take(found)
     }
 
     /// A fermata before the hit; at the opening, a pad before the pulse begins.
-    fn try_free(&mut self, index: usize, state: &State, next: usize, span: f64, base: f64) {
+    fn try_free(&mut self, index: usize, state: &State, next: usize, span: f64, base: f64) -> bool {
         let opening = state.parent == u32::MAX;
         let eighth = if state.eighth_s > 0.0 {
             state.eighth_s
@@ -340,7 +414,7 @@ impl<'a> Beams<'a> {
             (true, true) => 0.25 + 0.5 * self.rules.steady,
             (false, true) => 0.7 + 1.6 * self.rules.steady,
             (_, false) if end || self.targets[next].asked => 4.0,
-            (_, false) => return,
+            (_, false) => return false,
         };
         let made = Move {
             full,
@@ -350,20 +424,22 @@ impl<'a> Beams<'a> {
         };
         let line = state.line_s + span;
         self.push(index, next, line, 0.0, base + cost, made);
+        true
     }
 
     /// Ways to take `next` and the one after it in the same bar.
-    fn try_pair(&mut self, index: usize, state: &State, next: usize) {
+    fn try_pair(&mut self, index: usize, state: &State, next: usize) -> bool {
         let second = next + 1;
         if second + 1 >= self.targets.len() {
-            return;
+            return false;
         }
         let bar = self.rules.bar;
         let (one, two) = (self.targets[next].time_s, self.targets[second].time_s);
         let gap = two - one;
         if gap <= 0.0 || gap > f64::from(bar) * self.longest {
-            return;
+            return false;
         }
+        let mut any = false;
         let base = state.cost + self.skipped(state.target as usize, next);
         let between = (gap / self.longest).ceil().max(1.0) as u32..=(gap / self.shortest).floor() as u32;
         for eighths in between {
@@ -374,13 +450,18 @@ impl<'a> Beams<'a> {
                 if span < 2.0 * eighth {
                     break;
                 }
-                let near = (span / eighth / f64::from(bar)).round() as u32;
-                if near == 0 {
-                    continue;
-                }
+                let count = (span / eighth).round() as u32;
+                let (near, rest) = (count / bar, count % bar);
+                let tail = match rest {
+                    0 => [0; 3],
+                    3.. => [rest, 0, 0],
+                    _ => continue,
+                };
+                let odd = if rest == 0 { 0.0 } else { self.odd_cost(rest) };
                 let second_place = place + eighths;
                 let made = Move {
                     full: near,
+                    tail,
                     span,
                     place,
                     second: second_place,
@@ -392,7 +473,7 @@ impl<'a> Beams<'a> {
                 let Some(ramp) = self.ramp(state.eighth_s, &alone) else {
                     continue;
                 };
-                let before = ramp.at(near - 1);
+                let before = ramp.at(alone.bars() - 1);
                 let change = (eighth / before).max(before / eighth);
                 if change > self.step {
                     continue;
@@ -403,11 +484,14 @@ impl<'a> Beams<'a> {
                     + self.ramp_cost(state.eighth_s, &ramp, &alone)
                     + self.change_cost(change)
                     + self.off_cost(eighth)
-                    + places;
+                    + places
+                    + odd;
                 let after = two + f64::from(bar - second_place) * eighth;
+                any = true;
                 self.push(index, second, after, eighth, cost, made);
             }
         }
+        any
     }
 
     /// Ways to the end: on its own time, or on the frames of the window that whole bars lead to.
@@ -447,17 +531,13 @@ impl<'a> Beams<'a> {
     /// The tempos that bring the move's bars to its span, or nothing if the tempo would have to bend too far.
     fn ramp(&self, from: f64, made: &Move) -> Option<Ramp> {
         let bar = f64::from(self.rules.bar);
-        let bars = made.full + u32::from(made.odd > 0) + u32::from(made.place > 0);
-        let weight = |i: u32| {
-            if i < made.full {
-                bar
-            } else if i == made.full && made.odd > 0 {
-                f64::from(made.odd)
-            } else {
-                f64::from(made.place)
-            }
+        let (bars, tails) = (made.bars(), made.tails());
+        let weight = |i: u32| match i.checked_sub(made.full) {
+            None => bar,
+            Some(j) if j < tails => f64::from(made.tail[j as usize]),
+            Some(_) => f64::from(made.place),
         };
-        let mut rest = bar * f64::from(made.full) + f64::from(made.odd) + f64::from(made.place);
+        let mut rest = bar * f64::from(made.full) + f64::from(made.tail.iter().sum::<u32>() + made.place);
         let mut span = made.span;
         let mut level = span / rest;
         let inside = |x: f64| x >= self.shortest && x <= self.longest;
@@ -511,7 +591,7 @@ impl<'a> Beams<'a> {
     }
 
     fn ramp_cost(&self, from: f64, ramp: &Ramp, made: &Move) -> f64 {
-        let bars = made.full + u32::from(made.odd > 0) + u32::from(made.place > 0);
+        let bars = made.bars();
         let mut cost = f64::from(bars - ramp.steps.min(bars)) * self.off_cost(ramp.level);
         let mut now = from;
         for i in 0..ramp.steps {
@@ -614,12 +694,16 @@ impl<'a> Beams<'a> {
         } else {
             *made
         };
-        let bars = alone.full + u32::from(alone.odd > 0) + u32::from(alone.place > 0);
+        let (bars, tails) = (alone.bars(), alone.tails());
         if bars > 0
             && let Some(ramp) = self.ramp(before.eighth_s, &alone)
         {
             for i in 0..bars {
-                let len = if i == made.full && made.odd > 0 { made.odd } else { bar };
+                let len = match i.checked_sub(alone.full) {
+                    None => bar,
+                    Some(j) if j < tails => alone.tail[j as usize],
+                    Some(_) => alone.holds,
+                };
                 put(path, len, ramp.at(i), false);
             }
         }
