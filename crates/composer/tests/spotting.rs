@@ -128,7 +128,7 @@ fn films() -> impl Strategy<Value = (Film, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn a_film_breaks_the_promises_of_its_grid((film, seed) in films(), which in 0usize..64, manual in prop::collection::vec(-5.0..300.0f64, 0..4)) {

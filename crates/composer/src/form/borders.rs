@@ -64,7 +64,11 @@ fn pull(bar: usize, sighting: &Sighting, mood: &Mood, spotting: &Spotting) -> f6
     let time = bars[bar].start_s;
     let shot = sighting.shots.partition_point(|s| s.start_s <= time + 1e-6);
     let look = |i: usize| sighting.shots.get(i).map(|s| s.likeness);
-    let at_cut = shot > 0 && sighting.shots.get(shot - 1).is_some_and(|s| (s.start_s - time).abs() < 0.05);
+    let at_cut = shot > 0
+        && sighting
+            .shots
+            .get(shot - 1)
+            .is_some_and(|s| (s.start_s - time).abs() < 0.05);
     let new = at_cut && shot > 1 && look(shot - 1) != look(shot - 2);
     let around = |curve: &[f32]| {
         let before = mean(curve, mood.step_s, (time - 5.0).max(0.0), time);

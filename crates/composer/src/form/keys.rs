@@ -43,7 +43,10 @@ pub(super) fn plan(
         Some(&tonic) => tonic % 12,
         None => dice.below(12) as u8,
     };
-    let home = Key { tonic, mode: mood.mode.unwrap_or_else(|| mode_for(mood.valence, style)) };
+    let home = Key {
+        tonic,
+        mode: mood.mode.unwrap_or_else(|| mode_for(mood.valence, style)),
+    };
     let cues = spans.last().map_or(0, |s| s.cue);
     let mut keys = Vec::with_capacity(spans.len());
     let mut base = home;
@@ -56,7 +59,11 @@ pub(super) fn plan(
         let mut said = None;
         if span.cue != cue {
             cue = span.cue;
-            base = if cue == cues { home } else { other_cue(home, span, mood, style, &mut dice) };
+            base = if cue == cues {
+                home
+            } else {
+                other_cue(home, span, mood, style, &mut dice)
+            };
             if base != home {
                 said = Some("a new cue, in a key near home");
             }
@@ -84,8 +91,13 @@ pub(super) fn plan(
 /// A neighbour of the home key, in the mode that the cue's own valence asks for.
 fn other_cue(home: Key, span: &Span, mood: &Mood, style: &Style, dice: &mut Dice) -> Key {
     let step = [0u8, 7, 5, 2, 10][dice.below(5)];
-    let mode = mood.mode.unwrap_or_else(|| mode_for(0.5 * (span.valence + mood.valence), style));
-    Key { tonic: (home.tonic + step) % 12, mode }
+    let mode = mood
+        .mode
+        .unwrap_or_else(|| mode_for(0.5 * (span.valence + mood.valence), style));
+    Key {
+        tonic: (home.tonic + step) % 12,
+        mode,
+    }
 }
 
 /// A key for contrast: darker pictures go to the relative or parallel minor, brighter ones to the relative major or
@@ -93,12 +105,28 @@ fn other_cue(home: Key, span: &Span, mood: &Mood, style: &Style, dice: &mut Dice
 fn contrast(base: Key, span: &Span, mood: &Mood, style: &Style, dice: &mut Dice) -> Key {
     let knows = |m: Mode| style.harmony.modes.is_empty() || style.harmony.modes.contains(&m);
     let darker = span.valence < mood.valence - 0.05;
-    let other = LINE.iter().filter(|(m, _)| knows(*m) && m.is_minor() != base.mode.is_minor());
-    let nearest = other.min_by(|a, b| (a.1 - span.valence).abs().total_cmp(&(b.1 - span.valence).abs())).map(|m| m.0);
+    let other = LINE
+        .iter()
+        .filter(|(m, _)| knows(*m) && m.is_minor() != base.mode.is_minor());
+    let nearest = other
+        .min_by(|a, b| (a.1 - span.valence).abs().total_cmp(&(b.1 - span.valence).abs()))
+        .map(|m| m.0);
     match (base.mode.is_minor(), nearest) {
-        (false, Some(minor)) if darker => Key { tonic: (base.tonic + 9) % 12, mode: minor },
-        (true, Some(major)) if !darker => Key { tonic: (base.tonic + 3) % 12, mode: major },
-        (false, _) => Key { tonic: (base.tonic + if dice.chance(0.5) { 7 } else { 5 }) % 12, ..base },
-        (true, _) => Key { tonic: (base.tonic + if dice.chance(0.5) { 5 } else { 7 }) % 12, ..base },
+        (false, Some(minor)) if darker => Key {
+            tonic: (base.tonic + 9) % 12,
+            mode: minor,
+        },
+        (true, Some(major)) if !darker => Key {
+            tonic: (base.tonic + 3) % 12,
+            mode: major,
+        },
+        (false, _) => Key {
+            tonic: (base.tonic + if dice.chance(0.5) { 7 } else { 5 }) % 12,
+            ..base
+        },
+        (true, _) => Key {
+            tonic: (base.tonic + if dice.chance(0.5) { 5 } else { 7 }) % 12,
+            ..base
+        },
     }
 }

@@ -46,7 +46,11 @@ pub fn form(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &Style
             borders::divide(first, end, sighting, mood, spotting)
         };
         let from = spans.len();
-        spans.extend(cue_spans.into_iter().map(|(first, bars)| span(first, bars, silent, cue, sighting, mood, spotting)));
+        spans.extend(
+            cue_spans
+                .into_iter()
+                .map(|(first, bars)| span(first, bars, silent, cue, sighting, mood, spotting)),
+        );
         if !silent {
             roles(&mut spans[from..], bars);
         }
@@ -57,9 +61,14 @@ pub fn form(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &Style
     for (i, span) in spans.iter().enumerate() {
         let (start_s, end_s) = (bars[span.first].start_s, bars[span.first + span.bars - 1].end_s());
         let last = i + 1 == spans.len();
-        let from = if i == 0 { 0 } else { sighting.shots.partition_point(|s| s.end_s <= start_s) };
-        let shots: Vec<usize> =
-            (from..sighting.shots.len()).take_while(|&s| last || sighting.shots[s].start_s < end_s).collect();
+        let from = if i == 0 {
+            0
+        } else {
+            sighting.shots.partition_point(|s| s.end_s <= start_s)
+        };
+        let shots: Vec<usize> = (from..sighting.shots.len())
+            .take_while(|&s| last || sighting.shots[s].start_s < end_s)
+            .collect();
         let next = spans.get(i + 1).filter(|n| n.cue == span.cue);
         let cadence = cadence(span, next, mood, style, &mut dice);
         let intensity = intensity(span, mood);
@@ -68,7 +77,19 @@ pub fn form(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &Style
         let (first_bar, bars) = (span.first, span.bars);
         let layers = Vec::new();
         let role = span.role;
-        sections.push(SectionCue { role, start_s, end_s, first_bar, bars, key, intensity, layers, cadence, shots, why });
+        sections.push(SectionCue {
+            role,
+            start_s,
+            end_s,
+            first_bar,
+            bars,
+            key,
+            intensity,
+            layers,
+            cadence,
+            shots,
+            why,
+        });
     }
     sections
 }
@@ -106,12 +127,25 @@ fn span(
             None => looks.push((shot.likeness, share)),
         }
     }
-    let look = looks.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|l| l.0);
+    let look = looks
+        .iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+        .map(|l| l.0);
     let hit = borders::weight_at(spotting, first);
     let role = if silent { Role::Silence } else { Role::Statement };
     let arousal = mean(&mood.arousal_curve, mood.step_s, start, end).unwrap_or(mood.arousal);
     let valence = mean(&mood.valence_curve, mood.step_s, start, end).unwrap_or(mood.valence);
-    Span { first, bars: count, silent, role, look, arousal, valence, hit, cue }
+    Span {
+        first,
+        bars: count,
+        silent,
+        role,
+        look,
+        arousal,
+        valence,
+        hit,
+        cue,
+    }
 }
 
 /// Mean of a mood's curve between two times.
@@ -129,7 +163,9 @@ fn mean(curve: &[f32], step_s: f64, from: f64, to: f64) -> Option<f64> {
 /// Gives a cue's sections their roles.
 fn roles(spans: &mut [Span], bars: &[Bar]) {
     let count = spans.len();
-    let Some((first, last)) = spans.first().zip(spans.last()) else { return };
+    let Some((first, last)) = spans.first().zip(spans.last()) else {
+        return;
+    };
     let length = bars[last.first + last.bars - 1].end_s() - bars[first.first].start_s;
     if length < STING_S || count == 1 {
         spans.iter_mut().for_each(|s| s.role = Role::Sting);
@@ -143,7 +179,9 @@ fn roles(spans: &mut [Span], bars: &[Bar]) {
     let begins = |s: &Span| bars[s.first].start_s - bars[spans[0].first].start_s;
     let pull = |s: &Span| s.arousal + 0.3 * s.hit - 0.9 * (begins(s) / length - 0.62).abs();
     let inner = 1..count - 1;
-    let peak = inner.max_by(|&a, &b| pull(&spans[a]).total_cmp(&pull(&spans[b]))).unwrap_or(count - 2);
+    let peak = inner
+        .max_by(|&a, &b| pull(&spans[a]).total_cmp(&pull(&spans[b])))
+        .unwrap_or(count - 2);
     let mut known: Vec<usize> = Vec::new();
     for i in 0..count - 1 {
         let look = spans[i].look;
@@ -184,7 +222,11 @@ fn cadence(span: &Span, next: Option<&Span>, mood: &Mood, style: &Style, dice: &
             return Cadence::None;
         }
         let mild = style.tempo.steady < 0.35 && mood.arousal < 0.0;
-        return if mild && drawn < 0.4 { Cadence::Plagal } else { Cadence::Authentic };
+        return if mild && drawn < 0.4 {
+            Cadence::Plagal
+        } else {
+            Cadence::Authentic
+        };
     };
     match (span.role, next.role) {
         (Role::Build, _) | (_, Role::Peak) => Cadence::Half,
@@ -212,7 +254,11 @@ fn why(
     spotting: &Spotting,
     moved: Option<&'static str>,
 ) -> String {
-    let bars = if span.bars == 1 { "1 bar".to_owned() } else { format!("{} bars", span.bars) };
+    let bars = if span.bars == 1 {
+        "1 bar".to_owned()
+    } else {
+        format!("{} bars", span.bars)
+    };
     if span.silent {
         return format!("{bars} of silence: music that never stops is not scoring");
     }
@@ -221,7 +267,10 @@ fn why(
         [one] => format!("{bars} on shot {}", one + 1),
         [first, .., last] => format!("{bars} on shots {} to {}", first + 1, last + 1),
     };
-    let opening = spotting.hits.iter().find(|h| h.taken && h.bar == Some(span.first) && h.beat == Some(0.0));
+    let opening = spotting
+        .hits
+        .iter()
+        .find(|h| h.taken && h.bar == Some(span.first) && h.beat == Some(0.0));
     if let Some(hit) = opening.filter(|h| h.kind != HitKind::Start) {
         let kind = match hit.kind {
             HitKind::Flurry => "flurry of cuts",
@@ -234,13 +283,22 @@ fn why(
             HitKind::Flash => "flash",
             HitKind::End => "end",
         };
-        why.push_str(&format!(", from the {kind} at {:.2} s (weight {:.2})", hit.time_s, hit.weight));
+        why.push_str(&format!(
+            ", from the {kind} at {:.2} s (weight {:.2})",
+            hit.time_s, hit.weight
+        ));
     }
-    let alike = before.iter().position(|s| !s.silent && s.look.is_some() && s.look == span.look);
+    let alike = before
+        .iter()
+        .position(|s| !s.silent && s.look.is_some() && s.look == span.look);
     if let Some(first) = alike
         && !matches!(span.role, Role::Ending | Role::Sting)
     {
-        why.push_str(&format!("; it looks like section {} ({}), so its material returns", first + 1, name(sections[first].role)));
+        why.push_str(&format!(
+            "; it looks like section {} ({}), so its material returns",
+            first + 1,
+            name(sections[first].role)
+        ));
     }
     match span.role {
         Role::Peak => why.push_str("; the picture stirs most here"),

@@ -39,7 +39,7 @@ pub(super) fn divide(all: &mut Vec<Weighed>, mood: &Mood, duration: f64, frame: 
             wish,
             frame,
             stirs,
-            &mut random,
+            &mut dice,
         );
         silences.push((end, next));
         start = next;

@@ -353,7 +353,13 @@ impl<'a> Beams<'a> {
         let halved = 2.0 * HALF * (0.5 + self.rules.steady);
         let (mut ways, mut found) = ([Shape::default(); 8], 0);
         let mut way = |full: u32, tail: [u32; 3], place: u32, holds: u32, cost: f64| {
-            ways[found] = Shape { full, tail, place, holds, cost };
+            ways[found] = Shape {
+                full,
+                tail,
+                place,
+                holds,
+                cost,
+            };
             found += 1;
         };
         if rest == 0 {
