@@ -241,6 +241,11 @@ pub(crate) fn run<R>(
     }
     match (talked, status) {
         (Ok(Finish::Wait(result)), Ok(status)) if status.success() => Ok((result, complaint::last_line(&messages))),
+        (Err(Halt::Pipe(error)), Ok(status)) if status.success() => Err(MediaError::Failed {
+            doing: job.doing,
+            subject: job.subject,
+            why: error.to_string(),
+        }),
         (_, status) => Err(failed(status.ok())),
     }
 }

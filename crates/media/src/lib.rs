@@ -4,23 +4,33 @@
 //! file size limited, and on Linux walled in by landlock so that a child reads the one input and writes the one output.
 //!
 //! [`probe`] says what a file is, [`decode_frames`] and [`decode_audio`] give its frames and samples on the film's own
-//! timeline.
+//! timeline; [`encode_audio`] and [`mux`] write the film, its picture copied bit for bit; [`encode_film`] makes one of raw
+//! frames. A file appears under its name whole or not at all, and a child never outlives the call that started it.
 
+mod audio;
 mod child;
 mod complaint;
+mod container;
 mod decode;
+mod encode;
 mod error;
 mod exif;
 mod jail;
 mod limits;
+mod mux;
 mod nut;
+mod output;
 mod probe;
 mod sniff;
 mod tools;
 
+pub use audio::{AudioOptions, Heard, decode_audio, decode_song};
+pub use container::{AudioCodec, Container};
 pub use decode::{DecodeOptions, Decoded, analysis_size, decode_frames};
+pub use encode::{AudioJob, FilmJob, FrameSink, PixelLayout, RATE, SampleSink, Song, encode_audio, encode_film};
 pub use error::{ErrorKind, MediaError};
 pub use jail::JailLevel;
 pub use limits::Limits;
+pub use mux::{MuxJob, Muxed, Picture, mux};
 pub use probe::{probe, probe_audio};
 pub use tools::{OLDEST, Tools};

@@ -27,6 +27,14 @@ pub(crate) fn input_args(container: &str) -> Vec<&'static str> {
     args
 }
 
+/// The same by the first bytes alone.
+pub(crate) fn sniffed_args(sniffed: Sniffed) -> Vec<&'static str> {
+    match sniffed {
+        Sniffed::Forced(format) => input_args(format),
+        _ => input_args(""),
+    }
+}
+
 /// What the first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sniffed {
