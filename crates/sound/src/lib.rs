@@ -4,6 +4,7 @@ mod error;
 pub mod hear;
 pub mod mix;
 mod player;
+pub mod voices;
 
 pub use error::SoundError;
 pub use player::{BLOCK, Player, SAMPLE_RATE};

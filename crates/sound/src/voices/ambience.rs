@@ -1,0 +1,358 @@
+//! Places: beds of moving noise, grains that fall at random, creatures that call. Nothing repeats, nothing is in tune.
+
+use super::filter::{Svf, SvfShape};
+use super::noise::{Chance, Drift, White};
+use super::scenes::{Grain, Scene};
+use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM};
+use crate::SAMPLE_RATE;
+
+const RATE: f32 = SAMPLE_RATE as f32;
+const MOST_GRAINS: usize = 48;
+const MOST_BEDS: usize = 8;
+const MOST_CALLERS: usize = 8;
+
+struct BedState {
+    filters: [Svf; 2],
+    white: White,
+    centre: [Drift; 2],
+    gust: Drift,
+    level: [f32; 2],
+    turn: f32,
+    period: f32,
+    buzz: f32,
+    buzz_hz: f32,
+}
+
+#[derive(Clone, Copy)]
+struct Falling {
+    re: f32,
+    im: f32,
+    turn: f32,
+    bend: f32,
+    fall: f32,
+    gains: (f32, f32),
+    left: usize,
+    noisy: bool,
+}
+
+struct CallerState {
+    wait_s: f32,
+    syllables: u32,
+    age_s: f32,
+    length_s: f32,
+    phase: f32,
+    pitch: f32,
+    from: f32,
+    to: f32,
+    gains: (f32, f32),
+    level: f32,
+    base: f32,
+    tempo: f32,
+}
+
+/// One place, sounding as long as any of its notes is held.
+pub(crate) struct Place {
+    scene: &'static Scene,
+    beds: Vec<BedState>,
+    grains: Vec<Falling>,
+    callers: Vec<CallerState>,
+    due: Vec<f32>,
+    chance: Chance,
+    white: White,
+    held: Vec<(u32, f32, bool)>,
+    level: f32,
+    fade_s: f32,
+}
+
+impl Place {
+    pub(crate) fn new(scene: &'static Scene, seed: u64) -> Self {
+        let mut chance = Chance::new(seed, 0x616d_6269);
+        let beds = scene
+            .beds
+            .iter()
+            .take(MOST_BEDS)
+            .map(|b| {
+                let hold = (b.pace_s * 0.5 * QUANTA, b.pace_s * 1.5 * QUANTA);
+                BedState {
+                    filters: Default::default(),
+                    white: White::new(&mut chance),
+                    centre: [Drift::new(&mut chance, hold), Drift::new(&mut chance, hold)],
+                    gust: Drift::new(&mut chance, hold),
+                    level: [0.0; 2],
+                    turn: chance.unit(),
+                    period: 1.0,
+                    buzz: chance.unit(),
+                    buzz_hz: 0.0,
+                }
+            })
+            .collect();
+        let callers = scene
+            .callers
+            .iter()
+            .flat_map(|c| std::iter::repeat_n(c, c.count))
+            .take(MOST_CALLERS)
+            .map(|c| {
+                let pan = chance.sign() * 0.85;
+                let angle = (pan + 1.0) * std::f32::consts::FRAC_PI_4;
+                let near = chance.between(0.4, 1.0);
+                CallerState {
+                    wait_s: chance.unit() * c.pause_s.1,
+                    syllables: 0,
+                    age_s: 0.0,
+                    length_s: 0.0,
+                    phase: chance.unit(),
+                    pitch: 0.0,
+                    from: 0.0,
+                    to: 0.0,
+                    gains: (angle.cos() * near, angle.sin() * near),
+                    level: 0.0,
+                    base: chance.between(c.hz.0, c.hz.1),
+                    tempo: chance.between(0.85, 1.18),
+                }
+            })
+            .collect();
+        Self {
+            scene,
+            beds,
+            grains: Vec::with_capacity(MOST_GRAINS),
+            callers,
+            due: scene.grains.iter().map(|_| 0.0).collect(),
+            white: White::new(&mut chance),
+            chance,
+            held: Vec::with_capacity(16),
+            level: 0.0,
+            fade_s: 0.6,
+        }
+    }
+
+    fn beds(&mut self, out: &mut Frame) {
+        for (bed, state) in self.scene.beds.iter().zip(&mut self.beds) {
+            let gust = state.gust.step(&mut self.chance);
+            let mut swell = 1.0 + bed.gust * gust;
+            if bed.wave_s > 0.0 {
+                // Surf: each wave takes its own time, rises faster than it falls back.
+                state.turn += 1.0 / (bed.wave_s * state.period * QUANTA);
+                if state.turn >= 1.0 {
+                    state.turn -= 1.0;
+                    state.period = self.chance.between(0.75, 1.35);
+                }
+                let t = state.turn;
+                let rise = if t < 0.38 { t / 0.38 } else { 1.0 - (t - 0.38) / 0.62 };
+                swell *= 0.12 + 0.88 * rise * rise;
+            }
+            for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
+                let sway = 0.5 + 0.35 * gust + 0.35 * state.centre[side].step(&mut self.chance);
+                let hz = bed.hz.0 * (bed.hz.1 / bed.hz.0).powf(sway.clamp(0.0, 1.0));
+                let aim = bed.level * swell.max(0.02) * (1.0 + 0.3 * bed.gust * (sway - 0.5));
+                let shape = SvfShape::new(hz, bed.q);
+                let mut noise = [0.0; QUANTUM];
+                state.white.fill(&mut noise);
+                if bed.pulse_hz > 0.0 {
+                    // An engine fires: each stroke a little early or late, a little weaker or stronger.
+                    for x in &mut noise {
+                        state.buzz += state.buzz_hz / RATE;
+                        if state.buzz >= 1.0 || state.buzz_hz == 0.0 {
+                            state.buzz = 0.0;
+                            state.buzz_hz = bed.pulse_hz * (1.0 + 0.05 * gust) * self.chance.between(0.86, 1.16);
+                        }
+                        let stroke = 1.0 - state.buzz;
+                        *x = *x * (0.25 + 1.4 * stroke * stroke * stroke) ;
+                    }
+                }
+                let keep = (RATE * 0.25 * bed.q / hz).sqrt().min(10.0);
+                let mut gain = state.level[side];
+                let step = (aim * keep - gain) / QUANTUM as f32;
+                let filter = &mut state.filters[side];
+                for (o, x) in channel.iter_mut().zip(&noise) {
+                    gain += step;
+                    *o += filter.band(&shape, *x) * gain;
+                }
+                state.level[side] = aim * keep;
+            }
+        }
+    }
+
+    fn drop(&mut self, g: &Grain) {
+        let c = &mut self.chance;
+        let hz = g.hz.0 * (g.hz.1 / g.hz.0).powf(c.unit());
+        let t60 = g.t60.0 * (g.t60.1 / g.t60.0).powf(c.unit());
+        let pan = c.sign() * 0.9;
+        let angle = (pan + 1.0) * std::f32::consts::FRAC_PI_4;
+        // Far ones are many, near ones few.
+        let near = c.unit();
+        let amp = g.level * (0.08 + near * near * near);
+        let phase = c.unit() * std::f32::consts::TAU;
+        if self.grains.len() == MOST_GRAINS {
+            self.grains.swap_remove(0);
+        }
+        self.grains.push(Falling {
+            re: phase.cos() * amp,
+            im: 0.0,
+            turn: std::f32::consts::TAU * hz / RATE,
+            bend: 1.0 + g.bend * QUANTUM as f32 / (t60 * RATE),
+            fall: (-6.907_755 / (t60 * RATE)).exp(),
+            gains: (angle.cos(), angle.sin()),
+            left: (t60 * 1.4 * RATE) as usize,
+            noisy: g.noisy,
+        });
+    }
+
+    fn grains(&mut self, out: &mut Frame) {
+        let mut noise = [0.0; QUANTUM];
+        self.white.fill(&mut noise);
+        let mut i = 0;
+        while i < self.grains.len() {
+            let f = &mut self.grains[i];
+            let (s, c) = f.turn.sin_cos();
+            let (s, c) = (s * f.fall, c * f.fall);
+            let (mut re, mut im) = (f.re, f.im);
+            let (gl, gr) = f.gains;
+            if f.noisy {
+                // Struck by noise instead of once: a spatter rather than a tone.
+                for j in 0..QUANTUM {
+                    (re, im) = (re * c - im * s, re * s + im * c);
+                    let x = im * (0.4 + 1.6 * noise[j].abs()) + (re.abs() + im.abs()) * 0.6 * noise[j];
+                    out.l[j] += x * gl;
+                    out.r[j] += x * gr;
+                }
+            } else {
+                for j in 0..QUANTUM {
+                    (re, im) = (re * c - im * s, re * s + im * c);
+                    out.l[j] += im * gl;
+                    out.r[j] += im * gr;
+                }
+            }
+            f.re = re;
+            f.im = im;
+            f.turn *= f.bend;
+            f.left = f.left.saturating_sub(QUANTUM);
+            if f.left == 0 {
+                self.grains.swap_remove(i);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    fn calls(&mut self, out: &mut Frame) {
+        let dt = 1.0 / QUANTA;
+        let specs = self.scene.callers.iter().flat_map(|c| std::iter::repeat_n(c, c.count));
+        for (spec, state) in specs.zip(&mut self.callers) {
+            if state.length_s <= 0.0 {
+                state.wait_s -= dt;
+                if state.wait_s > 0.0 {
+                    continue;
+                }
+                if state.syllables == 0 {
+                    let (few, many) = spec.syllables;
+                    state.syllables = few + self.chance.next() % (many - few + 1);
+                    state.base = state.base * 0.6 + 0.4 * self.chance.between(spec.hz.0, spec.hz.1);
+                }
+                state.length_s = self.chance.between(spec.length_s.0, spec.length_s.1);
+                state.age_s = 0.0;
+                state.from = state.base * (1.0 + spec.sweep * self.chance.sign());
+                state.to = state.base * (1.0 + spec.sweep * self.chance.sign());
+            }
+            state.age_s += dt;
+            let x = (state.age_s / state.length_s).min(1.0);
+            let shape = (std::f32::consts::PI * x).sin().max(0.0);
+            let flutter = if spec.flutter_hz > 0.0 {
+                0.55 + 0.45 * (state.age_s * spec.flutter_hz * std::f32::consts::TAU).sin()
+            } else {
+                1.0
+            };
+            let aim = if x >= 1.0 { 0.0 } else { spec.level * shape * flutter };
+            let pitch = state.from + (state.to - state.from) * x * x;
+            let step = (aim - state.level) / QUANTUM as f32;
+            if state.pitch == 0.0 {
+                state.pitch = pitch;
+            }
+            let glide = (pitch - state.pitch) / QUANTUM as f32;
+            for j in 0..QUANTUM {
+                state.level += step;
+                state.pitch += glide;
+                state.phase += state.pitch / RATE;
+                state.phase -= state.phase.floor();
+                let t = state.phase - 0.5;
+                let y = 16.0 * t * (0.5 - t.abs()) * state.level;
+                out.l[j] += y * state.gains.0;
+                out.r[j] += y * state.gains.1;
+            }
+            if x >= 1.0 {
+                state.length_s = 0.0;
+                state.pitch = 0.0;
+                state.level = 0.0;
+                state.syllables = state.syllables.saturating_sub(1);
+                state.wait_s = state.tempo
+                    * if state.syllables == 0 {
+                        self.chance.between(spec.pause_s.0, spec.pause_s.1)
+                    } else {
+                        self.chance.between(spec.gap_s.0, spec.gap_s.1)
+                    };
+            }
+        }
+    }
+}
+
+impl Instrument for Place {
+    fn lead_s(&self, _gesture: &Gesture) -> f32 {
+        0.0
+    }
+
+    fn begin(&mut self, g: &Gesture, _at: usize) {
+        self.fade_s = (g.held_s() * 0.15).clamp(0.12, 1.5);
+        if self.held.len() < 16 {
+            self.held.push((g.id, g.velocity, true));
+        }
+    }
+
+    fn end(&mut self, id: u32) {
+        self.held.retain(|h| h.0 != id);
+    }
+
+    fn render(&mut self, _control: &Control, out: &mut Frame) -> bool {
+        let aim = self.held.iter().map(|h| (h.1 / 0.8).powf(1.4)).fold(0.0, f32::max);
+        if aim == 0.0 && self.level < 1e-4 {
+            self.level = 0.0;
+            return false;
+        }
+        let before = self.level;
+        self.level += (aim - self.level) * (1.0 - (-4.0 / (self.fade_s * QUANTA)).exp());
+        let mut own = Frame::SILENT;
+        self.beds(&mut own);
+        for n in 0..self.scene.grains.len() {
+            let Some(g) = self.scene.grains.get(n) else { continue };
+            let bunch = 1.0 + g.bunch * self.beds.first().map_or(0.0, |b| b.gust_now());
+            self.due[n] += g.rate * bunch.max(0.1) / QUANTA;
+            // Arrivals of a Poisson process, at most a few a quantum.
+            let mut most = 4;
+            while self.due[n] > 0.0 && most > 0 {
+                let wait = -(1.0 - self.chance.unit()).max(1e-6).ln();
+                if wait > self.due[n] {
+                    self.due[n] = self.due[n].min(0.0);
+                    break;
+                }
+                self.due[n] -= wait;
+                self.drop(g);
+                most -= 1;
+            }
+            self.due[n] = self.due[n].min(1.0);
+        }
+        self.grains(&mut own);
+        self.calls(&mut own);
+        let step = (self.level - before) / QUANTUM as f32;
+        let mut gain = before;
+        for j in 0..QUANTUM {
+            gain += step;
+            out.l[j] += own.l[j] * gain;
+            out.r[j] += own.r[j] * gain;
+        }
+        true
+    }
+}
+
+impl BedState {
+    fn gust_now(&self) -> f32 {
+        self.gust.now()
+    }
+}

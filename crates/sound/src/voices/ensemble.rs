@@ -1,0 +1,253 @@
+//! Many players at once: string sections, choirs, pads. Each pitch is a seamless swarm (see [`super::wave::Swarm`]), read
+//! from different places left and right, opened and closed by a filter that follows the bow.
+
+use std::sync::Arc;
+
+use realfft::RealFftPlanner;
+use synchresis_cue::Articulation;
+
+use crate::SAMPLE_RATE;
+
+use super::filter::{Svf, SvfShape};
+use super::noise::{Chance, Drift, White};
+use super::sections::{Bowing, Section};
+use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, hertz};
+use super::wave::{Shelf, Swarm};
+
+const MOST_VOICES: usize = 24;
+
+struct Voice {
+    id: u32,
+    swarm: Arc<Swarm>,
+    /// Read positions left and right, sample frames.
+    at: [f64; 2],
+    filter: [Svf; 2],
+    corner: f32,
+    air: [Svf; 2],
+    white: White,
+    bow: f32,
+    velocity: f32,
+    attack_s: f32,
+    release_s: f32,
+    age_s: f32,
+    envelope: f32,
+    gain: [f32; 2],
+    released: bool,
+    begun: usize,
+    first: bool,
+    drift: Drift,
+    tremor: [f32; 2],
+    tremor_left: [f32; 2],
+    chance: Chance,
+    accent: f32,
+}
+
+/// A section.
+pub(crate) struct Ensemble {
+    section: &'static Section,
+    shelf: Shelf<Swarm>,
+    voices: Vec<Voice>,
+    seed: u64,
+    sway: f32,
+}
+
+impl Ensemble {
+    /// For the pitches that the track plays.
+    pub(crate) fn new(section: &'static Section, pitches: &[u8], seed: u64) -> Self {
+        let mut planner = RealFftPlanner::new();
+        // A longer loop where few pitches are held for long.
+        let bits = if pitches.len() <= 6 { 17 } else { 16 };
+        let shelf = Shelf::new(pitches, |pitch| {
+            let mut chance = Chance::new(seed ^ 0x5357_4152, u64::from(pitch));
+            Swarm::new(&section.partials(hertz(pitch)), bits, &mut chance, &mut planner)
+        });
+        Self { section, shelf, voices: Vec::with_capacity(MOST_VOICES), seed, sway: 0.0 }
+    }
+
+    fn attack_s(&self, g: &Gesture) -> f32 {
+        let s = self.section;
+        let slow = s.attack_s.0 + (s.attack_s.1 - s.attack_s.0) * g.velocity;
+        match g.articulation {
+            _ if g.locked => slow.min(0.02),
+            Articulation::Staccato => slow * 0.3,
+            Articulation::Accent => slow * 0.4,
+            Articulation::Legato if g.tied => slow * 0.8,
+            _ => slow,
+        }
+        .min(0.7 * g.held_s().max(0.04))
+    }
+}
+
+impl Voice {
+    fn tremolo(&mut self, side: usize, dt: f32) -> f32 {
+        // Every bow turns on its own, about thirteen times a second; a section blurs it to a shiver.
+        self.tremor_left[side] -= dt;
+        if self.tremor_left[side] <= 0.0 {
+            self.tremor_left[side] += self.chance.between(0.062, 0.088);
+            self.tremor[side] = self.chance.between(0.75, 1.0);
+        }
+        self.tremor[side] *= (-dt / 0.16).exp();
+        self.tremor[side] * 1.25
+    }
+
+    fn render(&mut self, s: &Section, control: &Control, slow: f32, out: &mut Frame) -> bool {
+        let from = if self.first { self.begun } else { 0 };
+        self.first = false;
+        let n = QUANTUM - from;
+        let dt = n as f32 / SAMPLE_RATE as f32;
+        self.age_s += dt;
+        if self.released {
+            self.envelope *= (-dt * 6.9 / self.release_s).exp();
+        } else if s.bowing == Bowing::Spiccato {
+            let x = (self.age_s / self.attack_s).min(1.0);
+            self.envelope = x * (2.0 - x) * (-(self.age_s - self.attack_s).max(0.0) / s.life_s).exp();
+        } else {
+            let x = (self.age_s / self.attack_s).min(1.0);
+            self.envelope = x * x * (3.0 - 2.0 * x);
+        }
+        self.accent *= (-dt / 0.12).exp();
+        let wander = self.drift.step(&mut self.chance);
+        let drive = self.velocity * (0.35 + 0.65 * control.expression);
+        let open = (drive * (0.45 + 0.55 * self.envelope) + 0.2 * self.accent + s.motion * (0.6 * slow + 0.4 * wander))
+            .clamp(0.0, 1.1);
+        let corner = s.corner.0 * (s.corner.1 / s.corner.0).powf(open);
+        self.corner += (corner - self.corner) * 0.35;
+        let shape = SvfShape::new(self.corner, s.peak);
+        let mut level = self.envelope * (1.0 + 0.5 * self.accent) * (1.0 + s.unsteady * wander);
+        if s.bowing == Bowing::Spiccato {
+            level *= 1.3;
+        }
+        let ratio = f64::from(control.bend) * (1.0 + f64::from(s.unsteady * 0.0012 * wander));
+        let length = self.swarm.points.len();
+        let mask = length - 1;
+        for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
+            let aim = level * if s.bowing == Bowing::Tremolo { self.tremolo(side, dt) } else { 1.0 };
+            let step = (aim - self.gain[side]) / n as f32;
+            let mut gain = self.gain[side];
+            let points = &self.swarm.points[..];
+            let filter = &mut self.filter[side];
+            let mut at = self.at[side];
+            for o in &mut channel[from..] {
+                let whole = at as usize;
+                let f = (at - whole as f64) as f32;
+                // Four-point Hermite: the swarm is read a little fast or slow.
+                let (a, b, c, d) = (
+                    points[(whole + mask) & mask],
+                    points[whole & mask],
+                    points[(whole + 1) & mask],
+                    points[(whole + 2) & mask],
+                );
+                let c1 = 0.5 * (c - a);
+                let c2 = a - 2.5 * b + 2.0 * c - 0.5 * d;
+                let c3 = 0.5 * (d - a) + 1.5 * (b - c);
+                let x = ((c3 * f + c2) * f + c1) * f + b;
+                gain += step;
+                *o += filter.low(&shape, x) * gain;
+                at += ratio;
+            }
+            self.at[side] = if at >= length as f64 { at - length as f64 } else { at };
+            self.gain[side] = aim;
+            filter.settle();
+        }
+        if s.air.0 > 0.0 && self.bow > 1e-4 {
+            let mut noise = [0.0; QUANTUM];
+            let shape = SvfShape::new(s.air.1, 0.6);
+            let fall = (-1.0 / (s.air.2 * SAMPLE_RATE as f32)).exp();
+            let start = self.bow;
+            for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
+                self.white.fill(&mut noise);
+                let mut bow = start;
+                for (o, x) in channel[from..].iter_mut().zip(&noise) {
+                    *o += self.air[side].band(&shape, x * bow);
+                    bow *= fall;
+                }
+                self.bow = bow;
+            }
+        }
+        !(self.envelope < 2e-5 && (self.released || s.bowing == Bowing::Spiccato) && self.age_s > self.attack_s)
+    }
+}
+
+impl Instrument for Ensemble {
+    fn lead_s(&self, g: &Gesture) -> f32 {
+        match self.section.bowing {
+            Bowing::Spiccato => 0.004,
+            _ => self.attack_s(g) * 0.42,
+        }
+    }
+
+    fn begin(&mut self, g: &Gesture, at: usize) {
+        let Some(swarm) = self.shelf.get(g.pitch) else { return };
+        if self.voices.len() == MOST_VOICES {
+            let quietest =
+                (0..MOST_VOICES).min_by(|&a, &b| self.voices[a].envelope.total_cmp(&self.voices[b].envelope));
+            if let Some(i) = quietest {
+                self.voices.swap_remove(i);
+            }
+        }
+        let s = self.section;
+        let mut chance = Chance::new(self.seed, u64::from(g.id) + 1);
+        let length = swarm.points.len() as f64;
+        let start = f64::from(chance.unit()) * (length - 1.0);
+        let other = (start + length * (0.38 + 0.2 * f64::from(chance.unit()))) % (length - 1.0);
+        let sharp = g.locked || g.articulation == Articulation::Accent || s.bowing == Bowing::Spiccato;
+        self.voices.push(Voice {
+            id: g.id,
+            swarm,
+            at: [start, other],
+            filter: Default::default(),
+            corner: s.corner.0,
+            air: Default::default(),
+            white: White::new(&mut chance),
+            bow: s.air.0 * if sharp { 1.0 } else { 0.35 } * (0.3 + 0.7 * g.velocity),
+            velocity: g.velocity,
+            attack_s: self.attack_s(g),
+            release_s: s.release_s * if g.articulation == Articulation::Staccato { 0.4 } else { 1.0 },
+            age_s: 0.0,
+            envelope: 0.0,
+            gain: [0.0; 2],
+            released: false,
+            begun: at,
+            first: true,
+            drift: Drift::new(&mut chance, (0.15 * QUANTA, 0.8 * QUANTA)),
+            tremor: [0.8; 2],
+            tremor_left: [chance.unit() * 0.03, chance.unit() * 0.07],
+            accent: if g.locked || g.articulation == Articulation::Accent { 1.0 } else { 0.0 },
+            chance,
+        });
+    }
+
+    fn end(&mut self, id: u32) {
+        if self.section.bowing == Bowing::Spiccato {
+            return;
+        }
+        for voice in self.voices.iter_mut().filter(|v| v.id == id) {
+            voice.released = true;
+        }
+    }
+
+    fn render(&mut self, control: &Control, out: &mut Frame) -> bool {
+        self.sway = (self.sway + 0.11 / QUANTA).fract();
+        let slow = (self.sway * std::f32::consts::TAU).sin();
+        let sounding = !self.voices.is_empty();
+        let mut own = Frame::SILENT;
+        let mut i = 0;
+        while i < self.voices.len() {
+            own.l = [0.0; QUANTUM];
+            own.r = [0.0; QUANTUM];
+            let voice = &mut self.voices[i];
+            let gain = 0.12 * (voice.velocity / 0.8).powf(self.section.loud);
+            let alive = voice.render(self.section, control, slow, &mut own);
+            for j in 0..QUANTUM {
+                out.l[j] += own.l[j] * gain;
+                out.r[j] += own.r[j] * gain;
+            }
+            if alive {
+                i += 1;
+            } else {
+                self.voices.swap_remove(i);
+            }
+        }
+        sounding
+    }
+}

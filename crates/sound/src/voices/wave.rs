@@ -1,0 +1,200 @@
+//! Waves made from their spectra: one period, or a long loop of a whole section of players. Nothing above 20 kHz is ever
+//! put in, so nothing folds back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use realfft::RealFftPlanner;
+use realfft::num_complex::Complex32;
+
+use crate::SAMPLE_RATE;
+
+use super::noise::Chance;
+
+/// Points of a period, a power of two.
+pub(crate) const PERIOD_BITS: u32 = 11;
+const PERIOD: usize = 1 << PERIOD_BITS;
+
+/// Four shades of one period beside each other, so that a crossfade of all four costs one look: soft and hard playing, each
+/// below and above the pitch (what a body's resonances do to a vibrato).
+pub(crate) struct Period {
+    points: Vec<[f32; 4]>,
+}
+
+impl Period {
+    /// The four shades `amp(shade, harmonic)` of a note of `hz`, harmonics counted from 1, equal phases across shades.
+    pub(crate) fn new(hz: f32, amp: impl Fn(usize, usize) -> f32, planner: &mut RealFftPlanner<f32>) -> Self {
+        let inverse = planner.plan_fft_inverse(PERIOD);
+        // Bends reach a whole tone up: the top harmonic stays below the fold even then.
+        let top = ((20_000.0 / hz) as usize).clamp(1, PERIOD / 2 - 1);
+        let mut points = vec![[0.0; 4]; PERIOD + 1];
+        let mut chance = Chance::new(7, 11);
+        let phases: Vec<f32> = (0..=top).map(|_| chance.sign() * 0.6).collect();
+        for shade in 0..4 {
+            let mut bins = inverse.make_input_vec();
+            let mut power = 0.0;
+            for k in 1..=top {
+                let level = amp(shade, k);
+                power += level * level;
+                bins[k] = Complex32::from_polar(level * 0.5, phases[k] - std::f32::consts::FRAC_PI_2);
+            }
+            let mut wave = inverse.make_output_vec();
+            if inverse.process(&mut bins, &mut wave).is_err() {
+                continue;
+            }
+            let keep = 1.0 / (0.5 * power).sqrt().max(1e-9);
+            for (point, x) in points.iter_mut().zip(&wave) {
+                point[shade] = x * keep;
+            }
+        }
+        points[PERIOD] = points[0];
+        Self { points }
+    }
+
+    /// Adds `weights` (moving by `steps` a sample) of the shades to `out`, from `phase` (turns of 2³²), moving by
+    /// `turn`, itself moving by `turn_step`. Returns the phase reached.
+    #[inline]
+    pub(crate) fn add(
+        &self,
+        mut phase: u32,
+        turn: f32,
+        turn_step: f32,
+        mut weights: [f32; 4],
+        steps: [f32; 4],
+        out: &mut [f32],
+    ) -> u32 {
+        const FRACTION: u32 = 32 - PERIOD_BITS;
+        let points: &[[f32; 4]; PERIOD + 1] = match self.points.as_slice().try_into() {
+            Ok(points) => points,
+            Err(_) => return phase,
+        };
+        let mut turn = turn as u32;
+        let turn_step = turn_step as i32;
+        for o in out {
+            let i = (phase >> FRACTION) as usize;
+            let f = (phase & ((1 << FRACTION) - 1)) as f32 * (1.0 / (1u32 << FRACTION) as f32);
+            let (a, b) = (&points[i], &points[i + 1]);
+            let mut sum = 0.0;
+            for j in 0..4 {
+                sum += (a[j] + (b[j] - a[j]) * f) * weights[j];
+                weights[j] += steps[j];
+            }
+            *o += sum;
+            phase = phase.wrapping_add(turn);
+            turn = turn.wrapping_add_signed(turn_step);
+        }
+        phase
+    }
+}
+
+/// Frequency as turns of 2³² a sample.
+pub(crate) fn turns(hz: f32) -> f32 {
+    hz * (4_294_967_296.0 / SAMPLE_RATE as f32)
+}
+
+/// A single shade of a period, for oscillators that need no more.
+pub(crate) struct Cycle {
+    points: Vec<f32>,
+}
+
+impl Cycle {
+    /// The wave with harmonics `amp(k)` (cosine phase where `cosine`, else sine) of a note of `hz`.
+    pub(crate) fn new(hz: f32, amp: impl Fn(usize) -> f32, planner: &mut RealFftPlanner<f32>) -> Self {
+        let inverse = planner.plan_fft_inverse(PERIOD);
+        let top = ((20_000.0 / hz) as usize).clamp(1, PERIOD / 2 - 1);
+        let mut bins = inverse.make_input_vec();
+        for (k, bin) in bins.iter_mut().enumerate().take(top + 1).skip(1) {
+            *bin = Complex32::new(0.0, -0.5 * amp(k));
+        }
+        let mut points = inverse.make_output_vec();
+        if inverse.process(&mut bins, &mut points).is_err() {
+            points = vec![0.0; PERIOD];
+        }
+        let first = points[0];
+        points.push(first);
+        Self { points }
+    }
+
+    /// Adds the wave times a gain moving from `gain` by `step` a sample.
+    #[inline]
+    pub(crate) fn add(&self, mut phase: u32, turn: u32, mut gain: f32, step: f32, out: &mut [f32]) -> u32 {
+        const FRACTION: u32 = 32 - PERIOD_BITS;
+        let points: &[f32; PERIOD + 1] = match self.points.as_slice().try_into() {
+            Ok(points) => points,
+            Err(_) => return phase,
+        };
+        for o in out {
+            let i = (phase >> FRACTION) as usize;
+            let f = (phase & ((1 << FRACTION) - 1)) as f32 * (1.0 / (1u32 << FRACTION) as f32);
+            let (a, b) = (points[i], points[i + 1]);
+            *o += (a + (b - a) * f) * gain;
+            gain += step;
+            phase = phase.wrapping_add(turn);
+        }
+        phase
+    }
+}
+
+/// A seamless loop in which every partial is a narrow band of noise, as many players sounding at once are: N. O. Paul's
+/// PADsynth algorithm (2005).
+pub(crate) struct Swarm {
+    /// The loop, its length a power of two.
+    pub(crate) points: Vec<f32>,
+}
+
+impl Swarm {
+    /// `partials`: (hertz, linear level, half-width in hertz). `bits`: length 2^bits. Root-mean-square 1.
+    pub(crate) fn new(
+        partials: &[(f32, f32, f32)],
+        bits: u32,
+        chance: &mut Chance,
+        planner: &mut RealFftPlanner<f32>,
+    ) -> Self {
+        let length = 1usize << bits;
+        let inverse = planner.plan_fft_inverse(length);
+        let mut bins = inverse.make_input_vec();
+        let per_bin = SAMPLE_RATE as f32 / length as f32;
+        let mut power = 0.0f64;
+        for &(hz, level, half) in partials {
+            let centre = hz / per_bin;
+            let width = (half / per_bin).max(0.35);
+            let reach = width * 3.0;
+            let low = (centre - reach).max(1.0).ceil() as usize;
+            let high = ((centre + reach).floor() as usize).min((20_000.0 / per_bin) as usize);
+            // The energy of a partial does not depend on how wide it is spread.
+            let keep = level / width.sqrt();
+            for (i, bin) in bins.iter_mut().enumerate().take(high + 1).skip(low) {
+                let x = (i as f32 - centre) / width;
+                let amp = keep * (-0.5 * x * x).exp();
+                *bin += Complex32::from_polar(amp, chance.unit() * std::f32::consts::TAU);
+                power += f64::from(amp * amp);
+            }
+        }
+        let mut points = inverse.make_output_vec();
+        if inverse.process(&mut bins, &mut points).is_err() {
+            points = vec![0.0; length];
+        }
+        let keep = 1.0 / (2.0 * power).sqrt().max(1e-12) as f32;
+        for p in &mut points {
+            *p *= keep;
+        }
+        Self { points }
+    }
+}
+
+/// Waves by pitch: made once for each pitch that a track plays.
+pub(crate) struct Shelf<T> {
+    by_pitch: BTreeMap<u8, Arc<T>>,
+}
+
+impl<T> Shelf<T> {
+    /// Makes the wave of every pitch in `pitches`.
+    pub(crate) fn new(pitches: &[u8], mut make: impl FnMut(u8) -> T) -> Self {
+        Self { by_pitch: pitches.iter().map(|&p| (p, Arc::new(make(p)))).collect() }
+    }
+
+    /// The wave of a pitch.
+    pub(crate) fn get(&self, pitch: u8) -> Option<Arc<T>> {
+        self.by_pitch.get(&pitch).cloned()
+    }
+}
