@@ -20,14 +20,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     while let Some(arg) = args.next() {
         if arg == "--bank" {
-            bank = Some(Bank::open(&PathBuf::from(args.next().unwrap_or_default()), BankLimits::default())?);
+            bank = Some(Bank::open(
+                &PathBuf::from(args.next().unwrap_or_default()),
+                BankLimits::default(),
+            )?);
         } else {
             names.push(arg);
         }
     }
     std::fs::create_dir_all(&out)?;
-    println!("{:<18} {:>8} {:>8} {:>8} {:>10} {:>10}", "voice", "lufs", "most", "peak", "begin ms", "ns/sample");
-    for info in VOICES.iter().filter(|v| names.is_empty() || names.iter().any(|n| n == v.name)) {
+    println!(
+        "{:<18} {:>8} {:>8} {:>8} {:>10} {:>10}",
+        "voice", "lufs", "most", "peak", "begin ms", "ns/sample"
+    );
+    for info in VOICES
+        .iter()
+        .filter(|v| names.is_empty() || names.iter().any(|n| n == v.name))
+    {
         let track = phrase(info);
         let length_s = track.notes.iter().map(|n| n.start_s + n.duration_s).fold(0.0, f64::max) + 1.0;
         let length = (length_s * f64::from(SAMPLE_RATE)) as usize;
@@ -48,7 +57,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             meter.add_frames_planar_f32(&[l, r])?;
             loudest = loudest.max(meter.loudness_momentary()?);
         }
-        let lufs = if info.family == VoiceFamily::Effect { loudest } else { meter.loudness_global()? };
+        let lufs = if info.family == VoiceFamily::Effect {
+            loudest
+        } else {
+            meter.loudness_global()?
+        };
         let peak = left.iter().chain(&right).fold(0.0f32, |p, x| p.max(x.abs()));
         println!(
             "{:<18} {:>8.2} {:>8.2} {:>8.3} {:>10.2} {:>10.2}",

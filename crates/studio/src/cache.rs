@@ -46,7 +46,10 @@ impl Cache {
     /// Those of making the folder.
     pub fn open(root: &Path, limit_bytes: u64) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        Ok(Self { root: root.to_owned(), limit_bytes })
+        Ok(Self {
+            root: root.to_owned(),
+            limit_bytes,
+        })
     }
 
     fn path(&self, stage: &str, key: &Key, extension: &str) -> PathBuf {
@@ -91,7 +94,10 @@ impl Cache {
             .prefix(&format!(".{stage}-"))
             .suffix(&format!(".{extension}"))
             .tempfile_in(&self.root)?;
-        Ok(Pending { temporary, path: self.path(stage, key, extension) })
+        Ok(Pending {
+            temporary,
+            path: self.path(stage, key, extension),
+        })
     }
 
     /// Forgets the results used longest ago until the cache is under its limit, and unfinished files of the dead.
@@ -100,7 +106,9 @@ impl Cache {
         let mut files = Vec::new();
         let mut total = 0;
         for entry in entries.flatten() {
-            let (Ok(meta), path) = (entry.metadata(), entry.path()) else { continue };
+            let (Ok(meta), path) = (entry.metadata(), entry.path()) else {
+                continue;
+            };
             let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             if entry.file_name().to_string_lossy().starts_with('.') {
                 if used.elapsed().is_ok_and(|age| age > STALE) {
@@ -176,7 +184,10 @@ mod tests {
         let (_dir, cache) = cache(1 << 20);
         let key = Key::new("spot", 1, &("clip", 7));
         cache.put_json("spot", &key, &[1, 2, 3]).expect("writes");
-        assert_eq!(cache.json::<Vec<i32>>("spot", &Key::new("spot", 1, &("clip", 7))), Some(vec![1, 2, 3]));
+        assert_eq!(
+            cache.json::<Vec<i32>>("spot", &Key::new("spot", 1, &("clip", 7))),
+            Some(vec![1, 2, 3])
+        );
         assert_eq!(cache.json::<Vec<i32>>("spot", &Key::new("spot", 2, &("clip", 7))), None);
         assert_eq!(cache.json::<Vec<i32>>("spot", &Key::new("spot", 1, &("clip", 8))), None);
     }
@@ -201,10 +212,16 @@ mod tests {
             pending.file().expect("open").write_all(&[0; 100]).expect("writes");
             let path = pending.keep().expect("keeps");
             let when = SystemTime::now() - Duration::from_secs(100 - i);
-            File::options().append(true).open(path).and_then(|f| f.set_modified(when)).expect("dates");
+            File::options()
+                .append(true)
+                .open(path)
+                .and_then(|f| f.set_modified(when))
+                .expect("dates");
         }
         cache.prune();
-        let left: Vec<u64> = (0..3).filter(|i| cache.file("mix", &Key::new("mix", 1, i), "f32").is_some()).collect();
+        let left: Vec<u64> = (0..3)
+            .filter(|i| cache.file("mix", &Key::new("mix", 1, i), "f32").is_some())
+            .collect();
         assert_eq!(left, [2]);
     }
 }

@@ -71,7 +71,10 @@ impl Timeline<'_> {
         canvas.text(MARGIN, 18, 22.0, TEXT, self.title);
         if let Some(cue) = self.cue_sheet {
             let tempo = cue.tempo_map.first().map_or(0.0, |mark| mark.bpm);
-            let about = format!("{}  ·  {} in {}  ·  {tempo:.1} bpm, {}", cue.title, cue.style, cue.key, cue.meter);
+            let about = format!(
+                "{}  ·  {} in {}  ·  {tempo:.1} bpm, {}",
+                cue.title, cue.style, cue.key, cue.meter
+            );
             let width = canvas.text_width(15.0, &about);
             canvas.text(WIDTH - MARGIN - width.min(WIDTH - 2 * MARGIN), 23, 15.0, QUIET, &about);
         }
@@ -99,9 +102,10 @@ impl Timeline<'_> {
             let x = MARGIN + i * width;
             let middle = (i as f64 + 0.5) * width as f64 / room as f64 * self.sighting.duration_s;
             // A frame of the shot that is on screen there, so that a cut shows where it is.
-            let nearest = self.thumbnails.iter().min_by(|a, b| {
-                (a.time_s - middle).abs().total_cmp(&(b.time_s - middle).abs())
-            });
+            let nearest = self
+                .thumbnails
+                .iter()
+                .min_by(|a, b| (a.time_s - middle).abs().total_cmp(&(b.time_s - middle).abs()));
             if let Some(thumbnail) = nearest {
                 canvas.picture(x, top, width.min(WIDTH - MARGIN - x), width, height, thumbnail);
             }
@@ -148,7 +152,13 @@ impl Timeline<'_> {
                 let time = bar.start_s + beat as f64 * 4.0 / f64::from(bar.meter.unit) * bar.quarter_s();
                 let x = self.x(time) as usize;
                 let (ink, rise) = if beat == 0 { (BAR, height) } else { (BEAT, height / 2) };
-                canvas.fill(x, top + height - rise, if beat == 0 && !crowded { 2 } else { 1 }, rise, ink);
+                canvas.fill(
+                    x,
+                    top + height - rise,
+                    if beat == 0 && !crowded { 2 } else { 1 },
+                    rise,
+                    ink,
+                );
             }
         }
     }
@@ -177,7 +187,10 @@ impl Timeline<'_> {
                 continue;
             }
             let offset = self.sync.and_then(|sync| {
-                sync.offsets.iter().find(|(time, _)| (time - hit.time_s).abs() < 1e-3).map(|(_, offset)| *offset)
+                sync.offsets
+                    .iter()
+                    .find(|(time, _)| (time - hit.time_s).abs() < 1e-3)
+                    .map(|(_, offset)| *offset)
             });
             let frame_ms = self.sync.map_or(40.0, |sync| sync.frame_s * 1000.0);
             let ink = match offset {
@@ -209,15 +222,26 @@ impl Timeline<'_> {
                 format!("{}:{:02}", time as u64 / 60, time as u64 % 60)
             };
             let width = canvas.text_width(13.0, &name);
-            canvas.text((x.saturating_sub(width / 2)).clamp(2, WIDTH - width - 2), top, 13.0, QUIET, &name);
+            canvas.text(
+                (x.saturating_sub(width / 2)).clamp(2, WIDTH - width - 2),
+                top,
+                13.0,
+                QUIET,
+                &name,
+            );
             time += step;
         }
     }
 
     fn legend(&self, canvas: &mut Canvas, top: usize) {
-        let taken = self.spotting.map_or(0, |s| s.hits.iter().filter(|hit| hit.taken).count());
+        let taken = self
+            .spotting
+            .map_or(0, |s| s.hits.iter().filter(|hit| hit.taken).count());
         let all = self.spotting.map_or(0, |s| s.hits.len());
-        let mut line = format!("{} shots, {taken} of {all} moments taken as hits", self.sighting.shots.len());
+        let mut line = format!(
+            "{} shots, {taken} of {all} moments taken as hits",
+            self.sighting.shots.len()
+        );
         if let Some(sync) = self.sync {
             line += &format!(
                 ";  heard within a frame: {:.0} % (chance {:.0} %),  median offset {:+.0} ms,  beat alignment {:.2} (chance {:.2})",
@@ -230,9 +254,12 @@ impl Timeline<'_> {
         }
         canvas.text(MARGIN, top, 15.0, TEXT, &line);
         let mut x = MARGIN;
-        for (ink, name) in
-            [(HEARD, "hit, heard within a frame"), (MISSED, "hit, not heard"), (QUIET, "moment left"), (BAR, "bar")]
-        {
+        for (ink, name) in [
+            (HEARD, "hit, heard within a frame"),
+            (MISSED, "hit, not heard"),
+            (QUIET, "moment left"),
+            (BAR, "bar"),
+        ] {
             canvas.fill(x, top + 36, 14, 14, ink);
             canvas.text(x + 20, top + 34, 14.0, QUIET, name);
             x += 44 + canvas.text_width(14.0, name);

@@ -156,7 +156,7 @@ impl Place {
                             state.buzz_hz = bed.pulse_hz * (1.0 + 0.05 * gust) * self.chance.between(0.86, 1.16);
                         }
                         let stroke = 1.0 - state.buzz;
-                        *x = *x * (0.25 + 1.4 * stroke * stroke * stroke) ;
+                        *x *= 0.25 + 1.4 * stroke * stroke * stroke;
                     }
                 }
                 let keep = (RATE * 0.25 * bed.q / hz).sqrt().min(10.0);

@@ -75,7 +75,14 @@ impl Blown {
             let hz = hertz(pitch) * tone.footage;
             Period::new(hz, |shade, k| tone.level(shade, k, hz), &mut planner)
         });
-        Self { tone, shelf, voices: Vec::with_capacity(MOST_VOICES), seed, rotor: Rotor::new(), tail: 0 }
+        Self {
+            tone,
+            shelf,
+            voices: Vec::with_capacity(MOST_VOICES),
+            seed,
+            rotor: Rotor::new(),
+            tail: 0,
+        }
     }
 
     fn attack_s(&self, g: &Gesture) -> f32 {
@@ -111,7 +118,11 @@ impl Voice {
             .clamp(0.0, 1.0);
         let level = self.envelope * (1.0 + 0.6 * self.accent) * (1.0 + 0.05 * wander);
         let onset = ((self.age_s - tone.vibrato.2) / 0.45).clamp(0.0, 1.0);
-        let depth = if self.vibrates { onset * onset * (1.0 + 0.25 * wander) } else { 0.0 };
+        let depth = if self.vibrates {
+            onset * onset * (1.0 + 0.25 * wander)
+        } else {
+            0.0
+        };
         let scoop = self.scoop * (-self.age_s / 0.035).exp();
         let mut sound = [0.0f32; QUANTUM];
         for (i, mouth) in self.mouths.iter_mut().take(tone.players).enumerate() {
@@ -123,7 +134,11 @@ impl Voice {
                 mouth.turn = aim;
             }
             let late = (level * (1.0 - tone.vibrato.3 * depth * (0.5 + 0.5 * sway)))
-                * if mouth.delay > 0.0 { (self.age_s / mouth.delay).min(1.0) } else { 1.0 };
+                * if mouth.delay > 0.0 {
+                    (self.age_s / mouth.delay).min(1.0)
+                } else {
+                    1.0
+                };
             let up = 0.5 + 0.5 * sway * depth.min(1.0);
             let goal = [
                 late * (1.0 - hard) * (1.0 - up),
@@ -139,12 +154,24 @@ impl Voice {
             }
             self.weights[i] = goal;
             if tone.players == 1 {
-                mouth.phase =
-                    self.wave.add(mouth.phase, mouth.turn, (aim - mouth.turn) / n, weights, steps, &mut sound[from..]);
+                mouth.phase = self.wave.add(
+                    mouth.phase,
+                    mouth.turn,
+                    (aim - mouth.turn) / n,
+                    weights,
+                    steps,
+                    &mut sound[from..],
+                );
             } else {
                 let mut own = [0.0f32; QUANTUM];
-                mouth.phase =
-                    self.wave.add(mouth.phase, mouth.turn, (aim - mouth.turn) / n, weights, steps, &mut own[from..]);
+                mouth.phase = self.wave.add(
+                    mouth.phase,
+                    mouth.turn,
+                    (aim - mouth.turn) / n,
+                    weights,
+                    steps,
+                    &mut own[from..],
+                );
                 for j in from..QUANTUM {
                     out.l[j] += own[j] * mouth.pan.0;
                     out.r[j] += own[j] * mouth.pan.1;
@@ -192,7 +219,11 @@ impl Instrument for Blown {
         let mut mouths = [Mouth::default(); MOST_PLAYERS];
         let count = tone.players as f32;
         for (i, mouth) in mouths.iter_mut().take(tone.players).enumerate() {
-            let place = if tone.players > 1 { i as f32 / (count - 1.0) * 2.0 - 1.0 } else { 0.0 };
+            let place = if tone.players > 1 {
+                i as f32 / (count - 1.0) * 2.0 - 1.0
+            } else {
+                0.0
+            };
             let cents = tone.detune * (place + 0.15 * chance.sign());
             mouth.phase = chance.next();
             mouth.ratio = (cents / 1200.0).exp2();
@@ -201,7 +232,11 @@ impl Instrument for Blown {
             let angle = (place * tone.width + 1.0) * std::f32::consts::FRAC_PI_4;
             let share = std::f32::consts::SQRT_2 / count.sqrt();
             mouth.pan = (angle.cos() * share, angle.sin() * share);
-            mouth.delay = if i > 0 && !g.locked { chance.between(0.0, tone.loose) } else { 0.0 };
+            mouth.delay = if i > 0 && !g.locked {
+                chance.between(0.0, tone.loose)
+            } else {
+                0.0
+            };
         }
         let attack_s = self.attack_s(g);
         let short = g.articulation == Articulation::Staccato;
@@ -223,8 +258,16 @@ impl Instrument for Blown {
             released: false,
             begun: at,
             first: true,
-            accent: if g.locked || g.articulation == Articulation::Accent { 1.0 } else { tone.bite * g.velocity },
-            scoop: if g.tied { 0.0 } else { tone.scoop * chance.between(0.5, 1.0) },
+            accent: if g.locked || g.articulation == Articulation::Accent {
+                1.0
+            } else {
+                tone.bite * g.velocity
+            },
+            scoop: if g.tied {
+                0.0
+            } else {
+                tone.scoop * chance.between(0.5, 1.0)
+            },
             vibrates: g.held_s() > 0.3,
             chance,
         });
@@ -281,7 +324,13 @@ struct Rotor {
 
 impl Rotor {
     fn new() -> Self {
-        Self { line: [[0.0; 256]; 2], at: 0, turn: 0.0, delay: [20.0; 2], gain: [1.0; 2] }
+        Self {
+            line: [[0.0; 256]; 2],
+            at: 0,
+            turn: 0.0,
+            delay: [20.0; 2],
+            gain: [1.0; 2],
+        }
     }
 
     fn turn(&mut self, out: &mut Frame) {

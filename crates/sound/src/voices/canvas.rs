@@ -25,10 +25,16 @@ pub(crate) struct Canvas {
 impl Canvas {
     /// Silence of that many seconds.
     pub(crate) fn new(seconds: f32) -> Self {
-        Self { wave: vec![0.0; (seconds * RATE) as usize] }
+        Self {
+            wave: vec![0.0; (seconds * RATE) as usize],
+        }
     }
 
     /// A decaying sine from `start_s` whose frequency falls from `hz + drop` to `hz` with the time constant `fall_s`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a line of a drawing: where, which way, how long, how strong"
+    )]
     pub(crate) fn sweep(&mut self, start_s: f32, hz: f32, drop: f32, fall_s: f32, t60: f32, amp: f32, phase: f32) {
         let from = (start_s * RATE) as usize;
         let fall = (-1.0 / (fall_s.max(1e-4) * RATE)).exp();
@@ -184,7 +190,10 @@ pub(crate) struct OneShot {
 impl OneShot {
     /// Places both parts at `pan` (−1 to 1) and puts a small room round them: `room` its level, `room_s` its length.
     pub(crate) fn new(body: &Canvas, bright: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -> Self {
-        Self { body: place(body, pan, room, room_s, chance), bright: place(bright, pan, room, room_s, chance) }
+        Self {
+            body: place(body, pan, room, room_s, chance),
+            bright: place(bright, pan, room, room_s, chance),
+        }
     }
 }
 
@@ -194,7 +203,10 @@ fn place(mono: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -
         return Vec::new();
     }
     let angle = (pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
-    let (gl, gr) = (angle.cos() * std::f32::consts::SQRT_2, angle.sin() * std::f32::consts::SQRT_2);
+    let (gl, gr) = (
+        angle.cos() * std::f32::consts::SQRT_2,
+        angle.sin() * std::f32::consts::SQRT_2,
+    );
     let tail = if room > 0.0 { (room_s * RATE) as usize } else { 0 };
     let mut out = vec![[0.0; 2]; mono.wave.len() + tail];
     if room > 0.0 {

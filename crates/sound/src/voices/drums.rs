@@ -49,7 +49,11 @@ pub(crate) fn draw(pitch: u8, c: &Character, chance: &mut Chance) -> OneShot {
         _ => 0.0,
     };
     // The kick's length stays dry: a room under it would only be mud.
-    let room = if matches!(pitch, 35 | 36) && c.stick != Stick::Orchestra { c.room.0 * 0.4 } else { c.room.0 };
+    let room = if matches!(pitch, 35 | 36) && c.stick != Stick::Orchestra {
+        c.room.0 * 0.4
+    } else {
+        c.room.0
+    };
     OneShot::new(&body, &bright, pan, room, c.room.1, chance)
 }
 
@@ -69,15 +73,32 @@ fn kick(c: &Character, low: f32, chance: &mut Chance) -> (Canvas, Canvas) {
             bright.noise(0.0, Pass::High(1500.0), 0.0003, 0.012, click, chance);
         }
         Stick::Orchestra => {
-            for (ratio, amp, life) in [(1.59, 0.5, 0.6), (2.14, 0.35, 0.45), (2.65, 0.25, 0.35), (3.4, 0.16, 0.25)] {
-                body.mode(0.0, hz * ratio * chance.between(0.98, 1.02), t60 * life, amp, chance.unit());
+            for (ratio, amp, life) in [
+                (1.59, 0.5, 0.6),
+                (2.14, 0.35, 0.45),
+                (2.65, 0.25, 0.35),
+                (3.4, 0.16, 0.25),
+            ] {
+                body.mode(
+                    0.0,
+                    hz * ratio * chance.between(0.98, 1.02),
+                    t60 * life,
+                    amp,
+                    chance.unit(),
+                );
             }
             body.noise(0.0, Pass::Low(170.0), 0.004, 0.25, 1.4, chance);
             bright.noise(0.0, Pass::Band(500.0, 0.6), 0.003, 0.09, 0.35, chance);
         }
         _ => {
             for (ratio, amp, life) in [(1.62, 0.28, 0.35), (2.4, 0.16, 0.22), (3.6, 0.10, 0.14)] {
-                body.mode(0.0, hz * ratio * chance.between(0.97, 1.03), t60 * life, amp, chance.unit());
+                body.mode(
+                    0.0,
+                    hz * ratio * chance.between(0.97, 1.03),
+                    t60 * life,
+                    amp,
+                    chance.unit(),
+                );
             }
             body.noise(0.0, Pass::Low(420.0), 0.001, 0.07, 0.5, chance);
             bright.noise(0.0, Pass::Band(2600.0, 0.7), 0.0004, 0.016, click, chance);
@@ -97,7 +118,14 @@ fn snare(c: &Character, rim: bool, chance: &mut Chance) -> (Canvas, Canvas) {
     match c.stick {
         Stick::Brush => {
             body.noise(0.0, Pass::Band(centre, 0.45), 0.006, wires, level * 0.8, chance);
-            body.noise(0.012, Pass::Band(centre * 1.8, 0.6), 0.02, wires * 0.8, level * 0.5, chance);
+            body.noise(
+                0.012,
+                Pass::Band(centre * 1.8, 0.6),
+                0.02,
+                wires * 0.8,
+                level * 0.5,
+                chance,
+            );
             body.mode(0.0, hz, shell, 0.22, 0.2);
             body.mode(0.0, hz * 1.59, shell * 0.7, 0.1, 0.4);
             bright.noise(0.0, Pass::Band(centre * 1.5, 0.6), 0.001, 0.05, level, chance);
@@ -109,7 +137,13 @@ fn snare(c: &Character, rim: bool, chance: &mut Chance) -> (Canvas, Canvas) {
         }
         Stick::Hand => {
             for (ratio, amp, life) in [(1.0, 0.7, 1.0), (1.62, 0.5, 0.8), (2.36, 0.4, 0.6), (3.9, 0.2, 0.4)] {
-                body.mode(0.0, hz * ratio * chance.between(0.97, 1.03), shell * life, amp, chance.unit());
+                body.mode(
+                    0.0,
+                    hz * ratio * chance.between(0.97, 1.03),
+                    shell * life,
+                    amp,
+                    chance.unit(),
+                );
             }
             bright.noise(0.0, Pass::Band(centre, 0.5), 0.0006, wires, level * 1.6, chance);
             bright.noise(0.0, Pass::Band(1100.0, 0.8), 0.0006, 0.04, 0.6, chance);
@@ -120,15 +154,37 @@ fn snare(c: &Character, rim: bool, chance: &mut Chance) -> (Canvas, Canvas) {
             let modes: &[(f32, f32, f32)] = if machine {
                 &[(1.0, 0.8, 1.0), (1.78, 0.5, 0.7)]
             } else {
-                &[(1.0, 0.75, 1.0), (1.47, 0.22, 0.6), (1.83, 0.38, 0.7), (2.36, 0.26, 0.5), (2.75, 0.2, 0.45), (3.4, 0.14, 0.35), (4.2, 0.10, 0.3)]
+                &[
+                    (1.0, 0.75, 1.0),
+                    (1.47, 0.22, 0.6),
+                    (1.83, 0.38, 0.7),
+                    (2.36, 0.26, 0.5),
+                    (2.75, 0.2, 0.45),
+                    (3.4, 0.14, 0.35),
+                    (4.2, 0.10, 0.3),
+                ]
             };
             for &(ratio, amp, life) in modes {
                 let hz = hz * ratio * if machine { 1.0 } else { chance.between(0.98, 1.02) };
                 body.sweep(0.0, hz, hz * 0.22, 0.012, shell * life, amp * 0.8, chance.unit());
             }
-            body.noise(0.0, Pass::Band(centre * 0.45, 0.5), 0.001, wires * 0.6, level * 0.35, chance);
+            body.noise(
+                0.0,
+                Pass::Band(centre * 0.45, 0.5),
+                0.001,
+                wires * 0.6,
+                level * 0.35,
+                chance,
+            );
             bright.noise(0.0, Pass::Band(centre, 0.4), 0.0012, wires, level * 0.62, chance);
-            bright.noise(0.0, Pass::High(centre * 1.6), 0.0006, wires * 0.65, level * 0.40, chance);
+            bright.noise(
+                0.0,
+                Pass::High(centre * 1.6),
+                0.0006,
+                wires * 0.65,
+                level * 0.40,
+                chance,
+            );
             bright.noise(0.0, Pass::Band(1500.0, 0.7), 0.0003, 0.018, 0.55, chance);
             if c.stick == Stick::Orchestra {
                 bright.noise(0.004, Pass::High(5000.0), 0.004, wires * 1.2, 0.3, chance);
@@ -146,7 +202,11 @@ fn snare(c: &Character, rim: bool, chance: &mut Chance) -> (Canvas, Canvas) {
 fn side_stick(c: &Character, chance: &mut Chance) -> (Canvas, Canvas) {
     let mut body = Canvas::new(0.2);
     let mut bright = Canvas::new(0.1);
-    let dry = if c.stick == Stick::Machine { [(1667.0, 0.05, 0.7), (455.0, 0.05, 0.5), (2400.0, 0.03, 0.2)] } else { [(1720.0, 0.055, 0.6), (520.0, 0.07, 0.4), (2650.0, 0.035, 0.4)] };
+    let dry = if c.stick == Stick::Machine {
+        [(1667.0, 0.05, 0.7), (455.0, 0.05, 0.5), (2400.0, 0.03, 0.2)]
+    } else {
+        [(1720.0, 0.055, 0.6), (520.0, 0.07, 0.4), (2650.0, 0.035, 0.4)]
+    };
     for (hz, t60, amp) in dry {
         body.mode(0.0, hz * chance.between(0.98, 1.02), t60, amp, chance.unit());
     }
@@ -165,7 +225,14 @@ fn clap(c: &Character, chance: &mut Chance) -> (Canvas, Canvas) {
     // Several hands within thirty milliseconds, then the room's answer.
     for start in [0.0, 0.0095, 0.0185] {
         let start = start * chance.between(0.9, 1.1);
-        body.noise(start, Pass::Band(1150.0 * chance.between(0.93, 1.07), 0.8), 0.0006, 0.022, 1.2, chance);
+        body.noise(
+            start,
+            Pass::Band(1150.0 * chance.between(0.93, 1.07), 0.8),
+            0.0006,
+            0.022,
+            1.2,
+            chance,
+        );
         bright.noise(start, Pass::Band(2500.0, 0.7), 0.0004, 0.016, 0.7, chance);
     }
     body.noise(0.026, Pass::Band(1200.0, 0.7), 0.001, 0.20, 1.0, chance);
@@ -195,8 +262,23 @@ fn tom(c: &Character, pitch: u8, chance: &mut Chance) -> (Canvas, Canvas) {
             }
         }
         _ => {
-            for (ratio, amp, life) in [(1.59, 0.42, 0.55), (2.14, 0.26, 0.4), (2.30, 0.14, 0.35), (2.65, 0.16, 0.3), (2.92, 0.10, 0.3), (3.5, 0.08, 0.2)] {
-                body.sweep(0.0, hz * ratio * chance.between(0.985, 1.015), hz * 0.2, 0.02, t60 * life, amp, chance.unit());
+            for (ratio, amp, life) in [
+                (1.59, 0.42, 0.55),
+                (2.14, 0.26, 0.4),
+                (2.30, 0.14, 0.35),
+                (2.65, 0.16, 0.3),
+                (2.92, 0.10, 0.3),
+                (3.5, 0.08, 0.2),
+            ] {
+                body.sweep(
+                    0.0,
+                    hz * ratio * chance.between(0.985, 1.015),
+                    hz * 0.2,
+                    0.02,
+                    t60 * life,
+                    amp,
+                    chance.unit(),
+                );
             }
             body.noise(0.0, Pass::Low(700.0), 0.001, 0.09, 0.35, chance);
         }
@@ -212,7 +294,13 @@ fn plate(canvas: &mut Canvas, low: f32, high: f32, count: usize, t60: f32, amp: 
         let place = (i as f32 + chance.unit()) / count as f32;
         let hz = low * (high / low).powf(place.powf(0.75));
         let life = t60 * (1.25 - 0.85 * place) * chance.between(0.6, 1.3);
-        canvas.mode(0.0, hz, life, amp / (count as f32).sqrt() * chance.between(0.4, 1.5), chance.unit());
+        canvas.mode(
+            0.0,
+            hz,
+            life,
+            amp / (count as f32).sqrt() * chance.between(0.4, 1.5),
+            chance.unit(),
+        );
     }
 }
 
@@ -224,7 +312,13 @@ fn squares(canvas: &mut Canvas, t60: f32, amp: f32, chance: &mut Chance) {
         let base = hz * 1.02;
         while base * k < 17_000.0 {
             if base * k > 3500.0 {
-                canvas.mode(0.0, base * k, t60 * chance.between(0.95, 1.05), amp * 0.9 / k.sqrt() * 0.35, chance.unit());
+                canvas.mode(
+                    0.0,
+                    base * k,
+                    t60 * chance.between(0.95, 1.05),
+                    amp * 0.9 / k.sqrt() * 0.35,
+                    chance.unit(),
+                );
             }
             k += 2.0;
         }
@@ -304,7 +398,12 @@ fn crash(c: &Character, pitch: u8, chance: &mut Chance) -> (Canvas, Canvas) {
             let modes = if metal == Metal::Machine { 40 } else { 90 };
             plate(&mut body, low, 9000.0, modes, t60, 0.55, chance);
             // The wash builds for a few milliseconds and leaves from the top down.
-            for (hz, life, amp) in [(900.0, 1.0, 0.10), (2000.0, 0.85, 0.16), (4200.0, 0.65, 0.26), (7800.0, 0.45, 0.34)] {
+            for (hz, life, amp) in [
+                (900.0, 1.0, 0.10),
+                (2000.0, 0.85, 0.16),
+                (4200.0, 0.65, 0.26),
+                (7800.0, 0.45, 0.34),
+            ] {
                 body.noise(0.0, Pass::Band(hz, 0.6), 0.004, t60 * life, amp, chance);
             }
             bright.noise(0.0, Pass::High(6500.0), 0.002, t60 * 0.40, 0.38, chance);
@@ -331,11 +430,34 @@ fn ride(c: &Character, bell: bool, chance: &mut Chance) -> (Canvas, Canvas) {
     let mut bright = Canvas::new(0.8);
     let brush = if c.stick == Stick::Brush { 0.5 } else { 1.0 };
     if bell {
-        for (hz, amp) in [(562.0, 0.3), (843.0, 0.34), (1248.0, 0.3), (1906.0, 0.3), (2740.0, 0.24), (3655.0, 0.2), (4810.0, 0.16), (6100.0, 0.1)] {
-            body.mode(0.0, hz * chance.between(0.995, 1.005), t60 * 0.6, amp * 0.6, chance.unit());
+        for (hz, amp) in [
+            (562.0, 0.3),
+            (843.0, 0.34),
+            (1248.0, 0.3),
+            (1906.0, 0.3),
+            (2740.0, 0.24),
+            (3655.0, 0.2),
+            (4810.0, 0.16),
+            (6100.0, 0.1),
+        ] {
+            body.mode(
+                0.0,
+                hz * chance.between(0.995, 1.005),
+                t60 * 0.6,
+                amp * 0.6,
+                chance.unit(),
+            );
         }
     }
-    plate(&mut body, 420.0, 8500.0, 52, t60, if bell { 0.12 } else { 0.20 }, chance);
+    plate(
+        &mut body,
+        420.0,
+        8500.0,
+        52,
+        t60,
+        if bell { 0.12 } else { 0.20 },
+        chance,
+    );
     body.noise(0.0, Pass::Band(5200.0, 0.5), 0.004, t60 * 0.6, 0.05, chance);
     // The stick's ping.
     for hz in [2350.0, 3120.0, 3980.0, 4720.0, 5900.0, 7200.0] {

@@ -26,7 +26,13 @@ fn impact(size: f32, chance: &mut Chance) -> OneShot {
     body.noise(0.0, Pass::Band(520.0, 0.5), 0.0008, 0.5, 0.8, chance);
     for _ in 0..26 {
         let hz = 70.0 * 24f32.powf(chance.unit());
-        body.mode(0.0, hz / size.sqrt(), chance.between(0.15, 0.9) * (300.0 / hz).powf(0.25).min(1.4), 0.07, chance.unit());
+        body.mode(
+            0.0,
+            hz / size.sqrt(),
+            chance.between(0.15, 0.9) * (300.0 / hz).powf(0.25).min(1.4),
+            0.07,
+            chance.unit(),
+        );
     }
     body.drive(1.3);
     bright.noise(0.0, Pass::Band(1900.0, 0.5), 0.0004, 0.35, 0.8, chance);
@@ -83,7 +89,11 @@ fn sparkle(hz: f32, chance: &mut Chance) -> OneShot {
     let mut out = OneShot::default();
     // A handful of tiny bells, each in its own place, the first at once.
     for i in 0..9 {
-        let at = if i == 0 { 0.0 } else { 0.05 * i as f32 * chance.between(0.8, 1.2) };
+        let at = if i == 0 {
+            0.0
+        } else {
+            0.05 * i as f32 * chance.between(0.8, 1.2)
+        };
         let note = hz.max(500.0) * ((STEPS[i % 8] + if i == 8 { 24.0 } else { 0.0 }) / 12.0).exp2();
         let mut bell = Canvas::new(at + 1.3);
         let level = 0.5 * (1.0 - 0.06 * i as f32);
@@ -140,7 +150,12 @@ pub(crate) struct Passages {
 
 impl Passages {
     pub(crate) fn new(kind: Passage, seed: u64) -> Self {
-        Self { kind, moving: Vec::with_capacity(8), ids: Vec::with_capacity(8), seed }
+        Self {
+            kind,
+            moving: Vec::with_capacity(8),
+            ids: Vec::with_capacity(8),
+            seed,
+        }
     }
 }
 
@@ -211,7 +226,10 @@ impl Moving {
     /// Adds two channels of noise through a band, levels moving from the last to `level`; `pan` −1 to 1.
     fn band(&mut self, n: usize, shape: &SvfShape, from: usize, level: (f32, f32), pan: f32, out: &mut Frame) {
         let angle = (pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
-        for (c, (channel, side)) in [(&mut out.l, angle.cos()), (&mut out.r, angle.sin())].into_iter().enumerate() {
+        for (c, (channel, side)) in [(&mut out.l, angle.cos()), (&mut out.r, angle.sin())]
+            .into_iter()
+            .enumerate()
+        {
             let mut noise = [0.0; QUANTUM];
             self.white.fill(&mut noise);
             let mut gain = level.0 * side;
@@ -239,8 +257,22 @@ impl Moving {
         self.level = (y * y * 0.9 + 0.1 * y) * cut * self.velocity;
         let level = (before, self.level);
         let hz = 300.0 * 24f32.powf(y);
-        self.band(0, &SvfShape::new(hz, 1.4), from, (level.0 * 0.9, level.1 * 0.9), 0.0, out);
-        self.band(1, &SvfShape::new(hz * 1.9, 0.8), from, (level.0 * 0.4, level.1 * 0.4), 0.0, out);
+        self.band(
+            0,
+            &SvfShape::new(hz, 1.4),
+            from,
+            (level.0 * 0.9, level.1 * 0.9),
+            0.0,
+            out,
+        );
+        self.band(
+            1,
+            &SvfShape::new(hz * 1.9, 0.8),
+            from,
+            (level.0 * 0.4, level.1 * 0.4),
+            0.0,
+            out,
+        );
         // A cluster that climbs an octave, in the shiver of six saws kept dull.
         let climb = self.hz * control.bend * (y * y).exp2();
         let shake = 0.75 + 0.25 * (y * y * 60.0 * std::f32::consts::TAU).sin();
@@ -268,8 +300,22 @@ impl Moving {
         let y = x.min(1.0);
         let before = self.level;
         self.level = (0.02 + (5.0 * (y - 1.0)).exp()) * cut * self.velocity * (y * 20.0).min(1.0);
-        for (n, (hz, q, share)) in [(9500.0 - 2500.0 * y, 0.6, 0.9), (4300.0, 0.6, 0.5), (1500.0, 0.6, 0.25 * y)].into_iter().enumerate() {
-            self.band(n, &SvfShape::new(hz, q), from, (before * share, self.level * share), 0.0, out);
+        for (n, (hz, q, share)) in [
+            (9500.0 - 2500.0 * y, 0.6, 0.9),
+            (4300.0, 0.6, 0.5),
+            (1500.0, 0.6, 0.25 * y),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            self.band(
+                n,
+                &SvfShape::new(hz, q),
+                from,
+                (before * share, self.level * share),
+                0.0,
+                out,
+            );
         }
         cut > 1e-3
     }
@@ -280,12 +326,27 @@ impl Moving {
         // Nearer, past, away: a bell-shaped level, the pitch of the air falling as it passes.
         let d = (x - 0.5) * 4.4;
         self.level = (-d * d * 0.9).exp() * self.velocity * (1.0 - ((x - 0.9) * 10.0).clamp(0.0, 1.0)).max(0.0);
-        let hz = 380.0 + 1500.0 * (-d * d * 0.5).exp() * (1.0 - 0.25 * d.clamp(-1.0, 1.0)) * (self.hz / 440.0).powf(0.5);
+        let hz =
+            380.0 + 1500.0 * (-d * d * 0.5).exp() * (1.0 - 0.25 * d.clamp(-1.0, 1.0)) * (self.hz / 440.0).powf(0.5);
         let pan = (x * 2.0 - 1.0) * 0.7 * self.side;
         let level = (before, self.level);
         self.band(0, &SvfShape::new(hz, 0.9), from, level, pan, out);
-        self.band(1, &SvfShape::new(hz * 2.6, 0.7), from, (level.0 * 0.45, level.1 * 0.45), pan, out);
-        self.band(2, &SvfShape::new(180.0, 0.6), from, (level.0 * 0.8, level.1 * 0.8), pan * 0.3, out);
+        self.band(
+            1,
+            &SvfShape::new(hz * 2.6, 0.7),
+            from,
+            (level.0 * 0.45, level.1 * 0.45),
+            pan,
+            out,
+        );
+        self.band(
+            2,
+            &SvfShape::new(180.0, 0.6),
+            from,
+            (level.0 * 0.8, level.1 * 0.8),
+            pan * 0.3,
+            out,
+        );
         x < 1.0
     }
 }

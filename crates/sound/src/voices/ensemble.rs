@@ -61,7 +61,13 @@ impl Ensemble {
             let mut chance = Chance::new(seed ^ 0x5357_4152, u64::from(pitch));
             Swarm::new(&section.partials(hertz(pitch)), bits, &mut chance, &mut planner)
         });
-        Self { section, shelf, voices: Vec::with_capacity(MOST_VOICES), seed, sway: 0.0 }
+        Self {
+            section,
+            shelf,
+            voices: Vec::with_capacity(MOST_VOICES),
+            seed,
+            sway: 0.0,
+        }
     }
 
     fn attack_s(&self, g: &Gesture) -> f32 {
@@ -121,7 +127,12 @@ impl Voice {
         let length = self.swarm.points.len();
         let mask = length - 1;
         for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
-            let aim = level * if s.bowing == Bowing::Tremolo { self.tremolo(side, dt) } else { 1.0 };
+            let aim = level
+                * if s.bowing == Bowing::Tremolo {
+                    self.tremolo(side, dt)
+                } else {
+                    1.0
+                };
             let step = (aim - self.gain[side]) / n as f32;
             let mut gain = self.gain[side];
             let points = &self.swarm.points[..];
@@ -202,7 +213,12 @@ impl Instrument for Ensemble {
             bow: s.air.0 * if sharp { 1.0 } else { 0.35 } * (0.3 + 0.7 * g.velocity),
             velocity: g.velocity,
             attack_s: self.attack_s(g),
-            release_s: s.release_s * if g.articulation == Articulation::Staccato { 0.4 } else { 1.0 },
+            release_s: s.release_s
+                * if g.articulation == Articulation::Staccato {
+                    0.4
+                } else {
+                    1.0
+                },
             age_s: 0.0,
             envelope: 0.0,
             gain: [0.0; 2],
@@ -212,7 +228,11 @@ impl Instrument for Ensemble {
             drift: Drift::new(&mut chance, (0.15 * QUANTA, 0.8 * QUANTA)),
             tremor: [0.8; 2],
             tremor_left: [chance.unit() * 0.03, chance.unit() * 0.07],
-            accent: if g.locked || g.articulation == Articulation::Accent { 1.0 } else { 0.0 },
+            accent: if g.locked || g.articulation == Articulation::Accent {
+                1.0
+            } else {
+                0.0
+            },
             chance,
         });
     }

@@ -53,18 +53,43 @@ impl Recipe for Piano {
         }
         let knock = level * if self.felt { 0.16 } else { 0.07 } * (0.6 + v);
         for hz in [78.0, 113.0, 171.0, 242.0, 355.0, 521.0] {
-            s.partial(hz * chance.between(0.96, 1.04), knock * chance.between(0.5, 1.0), 0.09, chance.unit(), hz > 200.0);
+            s.partial(
+                hz * chance.between(0.96, 1.04),
+                knock * chance.between(0.5, 1.0),
+                0.09,
+                chance.unit(),
+                hz > 200.0,
+            );
         }
         let hammer = level * v * soft * if self.felt { 0.25 } else { 0.20 };
         s.bursts = [
-            Burst { amp: hammer * 0.6, hz: 420.0 + 6.0 * p, q: 0.7, t60: 0.07 },
-            Burst { amp: hammer * 0.35 * soft, hz: 1500.0 + 1800.0 * v, q: 0.6, t60: 0.022 },
+            Burst {
+                amp: hammer * 0.6,
+                hz: 420.0 + 6.0 * p,
+                q: 0.7,
+                t60: 0.07,
+            },
+            Burst {
+                amp: hammer * 0.35 * soft,
+                hz: 1500.0 + 1800.0 * v,
+                q: 0.6,
+                t60: 0.022,
+            },
         ];
         s.attack_s = if self.felt { 0.004 } else { 0.0022 - 0.0012 * v };
         s.pan = (p - 62.0) / 90.0;
         s.width = if self.felt { 0.5 } else { 0.65 };
-        s.release = if p > 89.0 { (3.0, 0.5) } else { (0.12 + 0.35 * ((65.0 - p) / 44.0).max(0.0), 0.3) };
-        s.lift = Burst { amp: level * 0.02, hz: 300.0, q: 0.7, t60: 0.08 };
+        s.release = if p > 89.0 {
+            (3.0, 0.5)
+        } else {
+            (0.12 + 0.35 * ((65.0 - p) / 44.0).max(0.0), 0.3)
+        };
+        s.lift = Burst {
+            amp: level * 0.02,
+            hz: 300.0,
+            q: 0.7,
+            t60: 0.08,
+        };
     }
 }
 
@@ -100,17 +125,38 @@ impl Recipe for ElectricPiano {
         s.partial(f0 * 1.0004, level * 0.25, long * 0.8, 0.25, true);
         let bell = level * (0.06 + 0.22 * v * v);
         s.partial(f0 * 6.267, bell * 0.5, 0.45, chance.unit(), true);
-        s.partial((f0 * 17.55).min(9_000.0 + 5.0 * p), bell * 0.35, 0.16, chance.unit(), false);
+        s.partial(
+            (f0 * 17.55).min(9_000.0 + 5.0 * p),
+            bell * 0.35,
+            0.16,
+            chance.unit(),
+            false,
+        );
         s.partial(f0 * 4.06, bell * 0.25, 0.22, chance.unit(), true);
         s.bursts = [
-            Burst { amp: level * 0.10 * v, hz: 700.0, q: 0.6, t60: 0.03 },
-            Burst { amp: level * 0.05 * v, hz: 3200.0, q: 0.7, t60: 0.012 },
+            Burst {
+                amp: level * 0.10 * v,
+                hz: 700.0,
+                q: 0.6,
+                t60: 0.03,
+            },
+            Burst {
+                amp: level * 0.05 * v,
+                hz: 3200.0,
+                q: 0.7,
+                t60: 0.012,
+            },
         ];
         s.attack_s = 0.0016;
         s.width = 0.3;
         s.pan = (p - 62.0) / 160.0;
         s.release = (0.16, 0.1);
-        s.lift = Burst { amp: level * 0.015, hz: 900.0, q: 0.8, t60: 0.03 };
+        s.lift = Burst {
+            amp: level * 0.015,
+            hz: 900.0,
+            q: 0.8,
+            t60: 0.03,
+        };
     }
 
     fn finish(&mut self, out: &mut Frame) {
@@ -118,7 +164,10 @@ impl Recipe for ElectricPiano {
         self.turn = (self.turn + 4.6 / QUANTA).fract();
         let sway = (self.turn * std::f32::consts::TAU).sin();
         let aim = (0.16 * sway, -0.16 * sway);
-        let step = ((aim.0 - self.gains.0) / QUANTUM as f32, (aim.1 - self.gains.1) / QUANTUM as f32);
+        let step = (
+            (aim.0 - self.gains.0) / QUANTUM as f32,
+            (aim.1 - self.gains.1) / QUANTUM as f32,
+        );
         for (i, (l, r)) in out.l.iter_mut().zip(&mut out.r).enumerate() {
             let at = (i + 1) as f32;
             *l *= 1.0 + self.gains.0 + step.0 * at;

@@ -82,7 +82,13 @@ impl Kit {
 
     fn of(pieces: BTreeMap<u8, Vec<Arc<OneShot>>>, seed: u64) -> Self {
         let last = pieces.keys().map(|&p| (p, 0)).collect();
-        Self { pieces, hits: Vec::with_capacity(MOST_HITS), seed, last, named: true }
+        Self {
+            pieces,
+            hits: Vec::with_capacity(MOST_HITS),
+            seed,
+            last,
+            named: true,
+        }
     }
 
     /// A set of one-shot effects drawn by `draw(pitch, chance)`, which may differ by pitch.
@@ -91,12 +97,20 @@ impl Kit {
             .iter()
             .map(|&pitch| {
                 let takes = (0..2)
-                    .map(|take| Arc::new(draw(pitch, &mut Chance::new(seed ^ 0x6566_6665, u64::from(pitch) * 4 + take))))
+                    .map(|take| {
+                        Arc::new(draw(
+                            pitch,
+                            &mut Chance::new(seed ^ 0x6566_6665, u64::from(pitch) * 4 + take),
+                        ))
+                    })
                     .collect();
                 (pitch, takes)
             })
             .collect();
-        Self { named: false, ..Self::of(pieces, seed) }
+        Self {
+            named: false,
+            ..Self::of(pieces, seed)
+        }
     }
 }
 
@@ -107,7 +121,9 @@ impl Instrument for Kit {
 
     fn begin(&mut self, g: &Gesture, at: usize) {
         let pitch = if self.named { piece(g.pitch) } else { g.pitch };
-        let Some(takes) = self.pieces.get(&pitch).filter(|t| !t.is_empty()) else { return };
+        let Some(takes) = self.pieces.get(&pitch).filter(|t| !t.is_empty()) else {
+            return;
+        };
         let mut chance = Chance::new(self.seed, u64::from(g.id) + 1);
         // Any take but the last one heard.
         let take = match self.last.get_mut(&pitch) {

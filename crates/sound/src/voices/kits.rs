@@ -62,15 +62,125 @@ const ACOUSTIC: Character = Character {
 
 const KITS: &[(&str, Character)] = &[
     ("kit-acoustic", ACOUSTIC),
-    ("kit-brush", Character { kick: (60.0, 60.0, 0.016, 0.38, 0.08), snare: (176.0, 0.14, 0.30, 0.9, 3600.0), hat: (0.07, 0.7, 5800.0), stick: Stick::Brush, room: (0.22, 0.40), drive: 0.0, top: 14_000.0, ..ACOUSTIC }),
-    ("kit-rock", Character { kick: (62.0, 190.0, 0.010, 0.38, 0.62), snare: (205.0, 0.20, 0.34, 0.95, 3600.0), hat: (0.12, 1.1, 5600.0), tom: (76.0, 0.9), room: (0.42, 0.50), drive: 0.9, ..ACOUSTIC }),
-    ("kit-house", Character { kick: (50.0, 260.0, 0.022, 0.42, 0.28), snare: (210.0, 0.12, 0.20, 0.9, 3000.0), hat: (0.07, 0.42, 7600.0), metal: Metal::Machine, stick: Stick::Machine, room: (0.05, 0.2), drive: 0.9, ..ACOUSTIC }),
-    ("kit-808", Character { kick: (46.0, 90.0, 0.030, 1.35, 0.12), snare: (185.0, 0.18, 0.22, 0.65, 3500.0), hat: (0.055, 0.55, 7200.0), tom: (88.0, 0.55), metal: Metal::Machine, stick: Stick::Machine, room: (0.0, 0.1), drive: 0.4, ..ACOUSTIC }),
-    ("kit-lofi", Character { kick: (58.0, 130.0, 0.018, 0.34, 0.16), snare: (182.0, 0.15, 0.20, 0.70, 2600.0), hat: (0.06, 0.4, 5200.0), room: (0.18, 0.25), drive: 1.2, crush: (18_000.0, 9.0), top: 6800.0, ..ACOUSTIC }),
-    ("kit-breaks", Character { kick: (68.0, 170.0, 0.011, 0.26, 0.50), snare: (232.0, 0.14, 0.19, 0.95, 4600.0), hat: (0.07, 0.5, 6200.0), tom: (96.0, 0.5), room: (0.30, 0.22), drive: 1.8, crush: (30_000.0, 11.0), top: 13_500.0, ..ACOUSTIC }),
-    ("kit-chip", Character { kick: (52.0, 320.0, 0.030, 0.20, 0.2), snare: (220.0, 0.07, 0.16, 1.0, 3000.0), hat: (0.035, 0.18, 8000.0), tom: (110.0, 0.25), metal: Metal::Chip, stick: Stick::Chip, room: (0.0, 0.1), drive: 0.0, ..ACOUSTIC }),
-    ("kit-orchestral", Character { kick: (42.0, 22.0, 0.05, 1.7, 0.05), snare: (196.0, 0.13, 0.28, 0.95, 5200.0), hat: (0.12, 1.2, 5200.0), tom: (72.0, 1.2), stick: Stick::Orchestra, room: (0.36, 0.8), drive: 0.0, ..ACOUSTIC }),
-    ("kit-hand", Character { kick: (72.0, 40.0, 0.02, 0.30, 0.10), snare: (310.0, 0.09, 0.10, 0.5, 3200.0), hat: (0.06, 0.3, 6000.0), tom: (98.0, 0.5), stick: Stick::Hand, room: (0.20, 0.30), drive: 0.0, ..ACOUSTIC }),
+    (
+        "kit-brush",
+        Character {
+            kick: (60.0, 60.0, 0.016, 0.38, 0.08),
+            snare: (176.0, 0.14, 0.30, 0.9, 3600.0),
+            hat: (0.07, 0.7, 5800.0),
+            stick: Stick::Brush,
+            room: (0.22, 0.40),
+            drive: 0.0,
+            top: 14_000.0,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-rock",
+        Character {
+            kick: (62.0, 190.0, 0.010, 0.38, 0.62),
+            snare: (205.0, 0.20, 0.34, 0.95, 3600.0),
+            hat: (0.12, 1.1, 5600.0),
+            tom: (76.0, 0.9),
+            room: (0.42, 0.50),
+            drive: 0.9,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-house",
+        Character {
+            kick: (50.0, 260.0, 0.022, 0.42, 0.28),
+            snare: (210.0, 0.12, 0.20, 0.9, 3000.0),
+            hat: (0.07, 0.42, 7600.0),
+            metal: Metal::Machine,
+            stick: Stick::Machine,
+            room: (0.05, 0.2),
+            drive: 0.9,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-808",
+        Character {
+            kick: (46.0, 90.0, 0.030, 1.35, 0.12),
+            snare: (185.0, 0.18, 0.22, 0.65, 3500.0),
+            hat: (0.055, 0.55, 7200.0),
+            tom: (88.0, 0.55),
+            metal: Metal::Machine,
+            stick: Stick::Machine,
+            room: (0.0, 0.1),
+            drive: 0.4,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-lofi",
+        Character {
+            kick: (58.0, 130.0, 0.018, 0.34, 0.16),
+            snare: (182.0, 0.15, 0.20, 0.70, 2600.0),
+            hat: (0.06, 0.4, 5200.0),
+            room: (0.18, 0.25),
+            drive: 1.2,
+            crush: (18_000.0, 9.0),
+            top: 6800.0,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-breaks",
+        Character {
+            kick: (68.0, 170.0, 0.011, 0.26, 0.50),
+            snare: (232.0, 0.14, 0.19, 0.95, 4600.0),
+            hat: (0.07, 0.5, 6200.0),
+            tom: (96.0, 0.5),
+            room: (0.30, 0.22),
+            drive: 1.8,
+            crush: (30_000.0, 11.0),
+            top: 13_500.0,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-chip",
+        Character {
+            kick: (52.0, 320.0, 0.030, 0.20, 0.2),
+            snare: (220.0, 0.07, 0.16, 1.0, 3000.0),
+            hat: (0.035, 0.18, 8000.0),
+            tom: (110.0, 0.25),
+            metal: Metal::Chip,
+            stick: Stick::Chip,
+            room: (0.0, 0.1),
+            drive: 0.0,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-orchestral",
+        Character {
+            kick: (42.0, 22.0, 0.05, 1.7, 0.05),
+            snare: (196.0, 0.13, 0.28, 0.95, 5200.0),
+            hat: (0.12, 1.2, 5200.0),
+            tom: (72.0, 1.2),
+            stick: Stick::Orchestra,
+            room: (0.36, 0.8),
+            drive: 0.0,
+            ..ACOUSTIC
+        },
+    ),
+    (
+        "kit-hand",
+        Character {
+            kick: (72.0, 40.0, 0.02, 0.30, 0.10),
+            snare: (310.0, 0.09, 0.10, 0.5, 3200.0),
+            hat: (0.06, 0.3, 6000.0),
+            tom: (98.0, 0.5),
+            stick: Stick::Hand,
+            room: (0.20, 0.30),
+            drive: 0.0,
+            ..ACOUSTIC
+        },
+    ),
 ];
 
 impl Character {

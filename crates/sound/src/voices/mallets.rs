@@ -16,7 +16,11 @@ pub(crate) struct Ring {
 }
 
 const fn ring(ratio: f32, soft: f32, hard: f32, life: f32) -> Ring {
-    Ring { ratio, amp: (soft, hard), life }
+    Ring {
+        ratio,
+        amp: (soft, hard),
+        life,
+    }
 }
 
 /// A mallet instrument: its modes, how long it rings, its stick. Mode ratios after Fletcher and Rossing, The Physics of
@@ -252,8 +256,18 @@ impl Recipe for Mallet {
         }
         let (amp, hz, t60) = self.stick;
         s.bursts = [
-            Burst { amp: level * amp * (0.3 + v), hz, q: 0.6, t60: t60 * 2.0 },
-            Burst { amp: level * amp * 0.5 * v, hz: (hz * 2.6).min(9000.0), q: 0.7, t60 },
+            Burst {
+                amp: level * amp * (0.3 + v),
+                hz,
+                q: 0.6,
+                t60: t60 * 2.0,
+            },
+            Burst {
+                amp: level * amp * 0.5 * v,
+                hz: (hz * 2.6).min(9000.0),
+                q: 0.7,
+                t60,
+            },
         ];
         s.attack_s = self.attack_s;
         s.width = self.width * 0.6;

@@ -1,6 +1,11 @@
 //! Voices: who plays the notes. Every voice of [`synchresis_cue::VOICES`] has a sound of its own here; a sound bank serves
 //! the acoustic ones better where one is given.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "several buffers of one quantum are walked at once"
+)]
+
 mod ambience;
 mod bank;
 mod blown;
@@ -52,7 +57,9 @@ pub fn player(track: &Track, duration_s: f64, seed: u64, bank: Option<&Bank>) ->
     let info = voice(&track.voice).copied().unwrap_or(fallback);
     let gestures = track::gestures(track, &info);
     // Two tracks of one voice are two players.
-    let seed = track.name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let seed = track.name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    });
     if let Some((instrument, gain)) = bank.and_then(|b| b.instrument(&info, &gestures)) {
         return Box::new(Band::new(track, gestures, instrument, gain, duration_s));
     }
@@ -93,10 +100,15 @@ fn own(info: &VoiceInfo, gestures: &[Gesture], seed: u64) -> Box<dyn Instrument>
         "reverse-cymbal" => Box::new(effects::Passages::new(effects::Passage::ReverseCymbal, seed)),
         "whoosh" => Box::new(effects::Passages::new(effects::Passage::Whoosh, seed)),
         "impact" | "boom" | "sub-drop" | "tick" | "sparkle" => {
-            Box::new(kit::Kit::effects(&pitches, seed, |pitch, chance| effects::draw(name, pitch, chance)))
+            Box::new(kit::Kit::effects(&pitches, seed, |pitch, chance| {
+                effects::draw(name, pitch, chance)
+            }))
         }
         "electric-piano" => Box::new(modal::Modal::new(Box::new(keys::ElectricPiano::default()), seed, true)),
         "felt-piano" => Box::new(modal::Modal::new(Box::new(keys::Piano { felt: true }), seed, true)),
         _ => Box::new(modal::Modal::new(Box::new(keys::Piano { felt: false }), seed, true)),
     }
 }
+
+#[cfg(test)]
+mod tests;

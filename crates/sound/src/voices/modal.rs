@@ -89,7 +89,13 @@ impl Strike {
     /// Adds a partial that can be heard.
     pub(crate) fn partial(&mut self, hz: f32, amp: f32, t60: f32, phase: f32, right: bool) {
         if hz > 15.0 && hz < 19_000.0 && amp.abs() > 1e-5 && self.partials.len() < MOST_PARTIALS {
-            self.partials.push(Partial { hz, amp, t60: t60.clamp(0.004, 60.0), phase, right });
+            self.partials.push(Partial {
+                hz,
+                amp,
+                t60: t60.clamp(0.004, 60.0),
+                phase,
+                right,
+            });
         }
     }
 }
@@ -196,7 +202,9 @@ struct Noise {
 impl Noise {
     fn new(b: &Burst) -> Self {
         // A narrow band lets less of the noise through: its level is kept.
-        let keep = (SAMPLE_RATE as f32 * 0.25 * b.q.max(0.3) / b.hz.max(20.0)).sqrt().min(12.0);
+        let keep = (SAMPLE_RATE as f32 * 0.25 * b.q.max(0.3) / b.hz.max(20.0))
+            .sqrt()
+            .min(12.0);
         Self {
             level: b.amp * keep,
             fall: (-6.907_755 / (b.t60.max(0.002) * SAMPLE_RATE as f32)).exp(),
@@ -375,8 +383,8 @@ impl Instrument for Modal {
         let mut voice = match self.free.pop() {
             Some(voice) => voice,
             None => {
-                let quietest = (0..self.voices.len())
-                    .min_by(|&a, &b| self.voices[a].loudness.total_cmp(&self.voices[b].loudness));
+                let quietest =
+                    (0..self.voices.len()).min_by(|&a, &b| self.voices[a].loudness.total_cmp(&self.voices[b].loudness));
                 match quietest {
                     Some(i) => self.voices.swap_remove(i),
                     None => return,
@@ -405,7 +413,10 @@ impl Instrument for Modal {
         voice.near = ((1.0 + s.width) * 0.5).sqrt();
         voice.far = ((1.0 - s.width) * 0.5).sqrt();
         let angle = (s.pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
-        voice.pan = (angle.cos() * std::f32::consts::SQRT_2, angle.sin() * std::f32::consts::SQRT_2);
+        voice.pan = (
+            angle.cos() * std::f32::consts::SQRT_2,
+            angle.sin() * std::f32::consts::SQRT_2,
+        );
         voice.loudness = 1.0;
         self.voices.push(voice);
     }

@@ -9,8 +9,12 @@ pub(crate) struct Chance {
 impl Chance {
     /// A sequence of its own for each (seed, stream).
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
-        let mut chance =
-            Self { state: seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x1405_7B7E_F767_814F) };
+        let mut chance = Self {
+            state: seed
+                ^ stream
+                    .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                    .wrapping_add(0x1405_7B7E_F767_814F),
+        };
         chance.next();
         chance.next();
         chance
@@ -19,7 +23,9 @@ impl Chance {
     /// The next 32 bits.
     pub(crate) fn next(&mut self) -> u32 {
         let old = self.state;
-        self.state = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state = old
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mixed = (((old >> 18) ^ old) >> 27) as u32;
         mixed.rotate_right((old >> 59) as u32)
     }
@@ -86,7 +92,13 @@ impl Drift {
     /// New aims come every `hold` steps (shortest, longest).
     pub(crate) fn new(chance: &mut Chance, hold: (f32, f32)) -> Self {
         let aim = chance.sign();
-        Self { value: chance.sign() * 0.5, aim, pull: 2.5 / (hold.0 + hold.1), left: 0, hold }
+        Self {
+            value: chance.sign() * 0.5,
+            aim,
+            pull: 2.5 / (hold.0 + hold.1),
+            left: 0,
+            hold,
+        }
     }
 
     /// Where it stands.

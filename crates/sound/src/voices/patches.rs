@@ -24,7 +24,11 @@ impl Shape {
                 let triangle = 0.81 / (n * n) * if k % 4 == 1 { 1.0 } else { -1.0 };
                 // Thirty-two steps a period: images around harmonics 31, 33, 63, 65.
                 let step = std::f32::consts::PI * n / 32.0;
-                let hold = if step.sin().abs() < 1e-6 { 0.0 } else { step.sin() / step };
+                let hold = if step.sin().abs() < 1e-6 {
+                    0.0
+                } else {
+                    step.sin() / step
+                };
                 let image = [(32.0 - n).abs(), (64.0 - n).abs()]
                     .into_iter()
                     .filter(|m| *m >= 1.0 && *m < 16.0)
@@ -102,17 +106,190 @@ const BASE: Patch = Patch {
 };
 
 const PATCHES: &[(&str, Patch)] = &[
-    ("saw-lead", Patch { unison: 3, detune: 9.0, width: 0.5, open_hz: 3200.0, peak: 1.1, sweep: 0.9, vibrato: 12.0, glides: true, ..BASE }),
-    ("square-lead", Patch { shape: Shape::Pulse(0.5, 0.06), unison: 2, detune: 5.0, width: 0.3, open_hz: 3000.0, sweep: 0.6, vibrato: 12.0, glides: true, ..BASE }),
-    ("supersaw", Patch { unison: 7, detune: 26.0, width: 0.9, open_hz: 5200.0, peak: 0.75, track: 0.4, sweep: 0.7, sweep_s: 0.35, decay_s: 0.8, sustain: 0.8, release_s: 0.35, attack_s: 0.006, ..BASE }),
-    ("soft-lead", Patch { shape: Shape::Soft, unison: 2, detune: 4.0, width: 0.3, open_hz: 2600.0, sweep: 0.0, attack_s: 0.045, sustain: 0.85, release_s: 0.3, vibrato: 14.0, glides: true, ..BASE }),
-    ("pluck-synth", Patch { unison: 3, detune: 8.0, width: 0.7, open_hz: 700.0, peak: 1.3, track: 0.7, sweep: 3.2, sweep_s: 0.075, attack_s: 0.0015, decay_s: 0.28, sustain: 0.0, release_s: 0.25, ..BASE }),
-    ("synth-bass", Patch { unison: 2, detune: 5.0, width: 0.0, sub: 0.5, open_hz: 620.0, peak: 1.5, track: 0.35, sweep: 2.2, sweep_s: 0.11, drive: 1.2, attack_s: 0.002, decay_s: 0.35, sustain: 0.65, release_s: 0.07, ..BASE }),
-    ("reese-bass", Patch { unison: 3, detune: 22.0, width: 0.35, sub: 0.6, open_hz: 900.0, peak: 1.0, track: 0.2, sweep: 0.5, motion: 0.7, sway_hz: 0.31, drive: 1.1, attack_s: 0.005, sustain: 0.95, release_s: 0.10, ..BASE }),
-    ("sub-bass", Patch { shape: Shape::Soft, open_hz: 420.0, peak: 0.6, track: 0.2, sweep: 0.6, sweep_s: 0.04, drive: 1.2, attack_s: 0.004, decay_s: 0.9, sustain: 0.8, release_s: 0.09, ..BASE }),
-    ("braam", Patch { unison: 7, detune: 20.0, width: 0.7, sub: 0.7, open_hz: 420.0, peak: 1.1, track: 0.2, sweep: 2.6, sweep_s: 0.55, drive: 2.6, attack_s: 0.022, decay_s: 1.2, sustain: 0.7, release_s: 1.4, ..BASE }),
-    ("chip-pulse", Patch { shape: Shape::Pulse(0.25, 0.0), open_hz: 0.0, attack_s: 0.001, decay_s: 0.12, sustain: 0.65, release_s: 0.025, vibrato: 18.0, loud: 1.0, ..BASE }),
-    ("chip-triangle", Patch { shape: Shape::Stairs, open_hz: 0.0, attack_s: 0.001, sustain: 1.0, release_s: 0.012, loud: 1.0, ..BASE }),
+    (
+        "saw-lead",
+        Patch {
+            unison: 3,
+            detune: 9.0,
+            width: 0.5,
+            open_hz: 3200.0,
+            peak: 1.1,
+            sweep: 0.9,
+            vibrato: 12.0,
+            glides: true,
+            ..BASE
+        },
+    ),
+    (
+        "square-lead",
+        Patch {
+            shape: Shape::Pulse(0.5, 0.06),
+            unison: 2,
+            detune: 5.0,
+            width: 0.3,
+            open_hz: 3000.0,
+            sweep: 0.6,
+            vibrato: 12.0,
+            glides: true,
+            ..BASE
+        },
+    ),
+    (
+        "supersaw",
+        Patch {
+            unison: 7,
+            detune: 26.0,
+            width: 0.9,
+            open_hz: 5200.0,
+            peak: 0.75,
+            track: 0.4,
+            sweep: 0.7,
+            sweep_s: 0.35,
+            decay_s: 0.8,
+            sustain: 0.8,
+            release_s: 0.35,
+            attack_s: 0.006,
+            ..BASE
+        },
+    ),
+    (
+        "soft-lead",
+        Patch {
+            shape: Shape::Soft,
+            unison: 2,
+            detune: 4.0,
+            width: 0.3,
+            open_hz: 2600.0,
+            sweep: 0.0,
+            attack_s: 0.045,
+            sustain: 0.85,
+            release_s: 0.3,
+            vibrato: 14.0,
+            glides: true,
+            ..BASE
+        },
+    ),
+    (
+        "pluck-synth",
+        Patch {
+            unison: 3,
+            detune: 8.0,
+            width: 0.7,
+            open_hz: 700.0,
+            peak: 1.3,
+            track: 0.7,
+            sweep: 3.2,
+            sweep_s: 0.075,
+            attack_s: 0.0015,
+            decay_s: 0.28,
+            sustain: 0.0,
+            release_s: 0.25,
+            ..BASE
+        },
+    ),
+    (
+        "synth-bass",
+        Patch {
+            unison: 2,
+            detune: 5.0,
+            width: 0.0,
+            sub: 0.5,
+            open_hz: 620.0,
+            peak: 1.5,
+            track: 0.35,
+            sweep: 2.2,
+            sweep_s: 0.11,
+            drive: 1.2,
+            attack_s: 0.002,
+            decay_s: 0.35,
+            sustain: 0.65,
+            release_s: 0.07,
+            ..BASE
+        },
+    ),
+    (
+        "reese-bass",
+        Patch {
+            unison: 3,
+            detune: 22.0,
+            width: 0.35,
+            sub: 0.6,
+            open_hz: 900.0,
+            peak: 1.0,
+            track: 0.2,
+            sweep: 0.5,
+            motion: 0.7,
+            sway_hz: 0.31,
+            drive: 1.1,
+            attack_s: 0.005,
+            sustain: 0.95,
+            release_s: 0.10,
+            ..BASE
+        },
+    ),
+    (
+        "sub-bass",
+        Patch {
+            shape: Shape::Soft,
+            open_hz: 420.0,
+            peak: 0.6,
+            track: 0.2,
+            sweep: 0.6,
+            sweep_s: 0.04,
+            drive: 1.2,
+            attack_s: 0.004,
+            decay_s: 0.9,
+            sustain: 0.8,
+            release_s: 0.09,
+            ..BASE
+        },
+    ),
+    (
+        "braam",
+        Patch {
+            unison: 7,
+            detune: 20.0,
+            width: 0.7,
+            sub: 0.7,
+            open_hz: 420.0,
+            peak: 1.1,
+            track: 0.2,
+            sweep: 2.6,
+            sweep_s: 0.55,
+            drive: 2.6,
+            attack_s: 0.022,
+            decay_s: 1.2,
+            sustain: 0.7,
+            release_s: 1.4,
+            ..BASE
+        },
+    ),
+    (
+        "chip-pulse",
+        Patch {
+            shape: Shape::Pulse(0.25, 0.0),
+            open_hz: 0.0,
+            attack_s: 0.001,
+            decay_s: 0.12,
+            sustain: 0.65,
+            release_s: 0.025,
+            vibrato: 18.0,
+            loud: 1.0,
+            ..BASE
+        },
+    ),
+    (
+        "chip-triangle",
+        Patch {
+            shape: Shape::Stairs,
+            open_hz: 0.0,
+            attack_s: 0.001,
+            sustain: 1.0,
+            release_s: 0.012,
+            loud: 1.0,
+            ..BASE
+        },
+    ),
 ];
 
 impl Patch {

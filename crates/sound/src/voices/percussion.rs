@@ -61,13 +61,30 @@ fn skin(hz: f32, t60: f32, slap: f32, chance: &mut Chance) -> (Canvas, Canvas) {
     let mut body = Canvas::new(t60 * 1.3 + 0.05);
     let mut bright = Canvas::new(0.25);
     body.sweep(0.0, hz, hz * 0.12, 0.015, t60, 0.85, 0.2);
-    for (ratio, amp, life) in [(1.59, 0.30, 0.5), (2.14, 0.22, 0.4), (2.65, 0.14, 0.3), (2.92, 0.12, 0.3)] {
-        body.mode(0.0, hz * ratio * chance.between(0.985, 1.015), t60 * life, amp, chance.unit());
+    for (ratio, amp, life) in [
+        (1.59, 0.30, 0.5),
+        (2.14, 0.22, 0.4),
+        (2.65, 0.14, 0.3),
+        (2.92, 0.12, 0.3),
+    ] {
+        body.mode(
+            0.0,
+            hz * ratio * chance.between(0.985, 1.015),
+            t60 * life,
+            amp,
+            chance.unit(),
+        );
     }
     bright.noise(0.0, Pass::Band(1700.0, 0.6), 0.0006, 0.035, 0.8 * slap, chance);
     bright.noise(0.0, Pass::Band(3600.0, 0.7), 0.0004, 0.018, 0.5 * slap, chance);
     for ratio in [3.6, 4.2, 5.1] {
-        bright.mode(0.0, hz * ratio * chance.between(0.97, 1.03), 0.06, 0.25 * slap, chance.unit());
+        bright.mode(
+            0.0,
+            hz * ratio * chance.between(0.97, 1.03),
+            0.06,
+            0.25 * slap,
+            chance.unit(),
+        );
     }
     (body, bright)
 }
@@ -112,7 +129,13 @@ fn cowbell(c: &Character, chance: &mut Chance) -> (Canvas, Canvas) {
     for (hz, amp) in [(541.0, 0.55), (802.0, 0.6)] {
         for k in [1.0, 3.0, 5.0, 7.0] {
             let hz = hz * k * if machine { 1.0 } else { chance.between(0.99, 1.015) };
-            body.mode(0.0, hz, if machine { 0.32 } else { 0.26 } / k.sqrt(), amp / (k * 1.2), chance.unit());
+            body.mode(
+                0.0,
+                hz,
+                if machine { 0.32 } else { 0.26 } / k.sqrt(),
+                amp / (k * 1.2),
+                chance.unit(),
+            );
         }
     }
     body.bell(2600.0, 1.0, 1.5);
@@ -135,7 +158,17 @@ fn wood(hz: f32, t60: f32, chance: &mut Chance) -> (Canvas, Canvas) {
 fn triangle(t60: f32, chance: &mut Chance) -> (Canvas, Canvas) {
     let mut body = Canvas::new(t60 * 1.1 + 0.05);
     let mut bright = Canvas::new(t60 * 0.5 + 0.05);
-    for (hz, amp) in [(1290.0, 0.10), (2415.0, 0.12), (3870.0, 0.20), (4630.0, 0.16), (5980.0, 0.22), (7150.0, 0.16), (9040.0, 0.16), (11_300.0, 0.12), (13_800.0, 0.08)] {
+    for (hz, amp) in [
+        (1290.0, 0.10),
+        (2415.0, 0.12),
+        (3870.0, 0.20),
+        (4630.0, 0.16),
+        (5980.0, 0.22),
+        (7150.0, 0.16),
+        (9040.0, 0.16),
+        (11_300.0, 0.12),
+        (13_800.0, 0.08),
+    ] {
         let hz = hz * chance.between(0.995, 1.005);
         body.mode(0.0, hz, t60 * chance.between(0.5, 1.0), amp, chance.unit());
         bright.mode(0.0, hz * 1.003, t60 * 0.4, amp * 0.5, chance.unit());

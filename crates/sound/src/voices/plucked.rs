@@ -48,12 +48,53 @@ struct Amplifier {
     ringing: bool,
 }
 
-const GUITAR_BODY: &[Resonance] = &[(101.0, 14.0, 1.6), (204.0, 18.0, 1.9), (268.0, 22.0, 0.9), (398.0, 20.0, 1.1), (560.0, 16.0, 0.7), (780.0, 12.0, 0.6), (1150.0, 9.0, 0.5), (2300.0, 4.0, 0.4)];
-const SMALL_BODY: &[Resonance] = &[(196.0, 12.0, 1.4), (372.0, 16.0, 1.7), (560.0, 18.0, 1.1), (812.0, 14.0, 0.9), (1350.0, 9.0, 0.6), (2700.0, 5.0, 0.4)];
-const BASS_BODY: &[Resonance] = &[(62.0, 9.0, 1.2), (104.0, 10.0, 1.5), (158.0, 14.0, 1.0), (240.0, 12.0, 0.8), (420.0, 8.0, 0.4), (900.0, 4.0, 0.4)];
-const VIOLIN_BODIES: &[Resonance] = &[(105.0, 8.0, 0.8), (275.0, 8.0, 1.3), (460.0, 9.0, 1.5), (700.0, 8.0, 0.8), (1100.0, 5.0, 0.7), (2500.0, 2.0, 0.8)];
-const HARP_BODY: &[Resonance] = &[(150.0, 6.0, 0.7), (230.0, 8.0, 0.8), (420.0, 6.0, 0.5), (900.0, 3.0, 0.4)];
-const BANJO_HEAD: &[Resonance] = &[(320.0, 5.0, 1.8), (560.0, 6.0, 1.6), (900.0, 5.0, 1.5), (1500.0, 3.0, 1.3), (2600.0, 2.5, 1.0)];
+const GUITAR_BODY: &[Resonance] = &[
+    (101.0, 14.0, 1.6),
+    (204.0, 18.0, 1.9),
+    (268.0, 22.0, 0.9),
+    (398.0, 20.0, 1.1),
+    (560.0, 16.0, 0.7),
+    (780.0, 12.0, 0.6),
+    (1150.0, 9.0, 0.5),
+    (2300.0, 4.0, 0.4),
+];
+const SMALL_BODY: &[Resonance] = &[
+    (196.0, 12.0, 1.4),
+    (372.0, 16.0, 1.7),
+    (560.0, 18.0, 1.1),
+    (812.0, 14.0, 0.9),
+    (1350.0, 9.0, 0.6),
+    (2700.0, 5.0, 0.4),
+];
+const BASS_BODY: &[Resonance] = &[
+    (62.0, 9.0, 1.2),
+    (104.0, 10.0, 1.5),
+    (158.0, 14.0, 1.0),
+    (240.0, 12.0, 0.8),
+    (420.0, 8.0, 0.4),
+    (900.0, 4.0, 0.4),
+];
+const VIOLIN_BODIES: &[Resonance] = &[
+    (105.0, 8.0, 0.8),
+    (275.0, 8.0, 1.3),
+    (460.0, 9.0, 1.5),
+    (700.0, 8.0, 0.8),
+    (1100.0, 5.0, 0.7),
+    (2500.0, 2.0, 0.8),
+];
+const HARP_BODY: &[Resonance] = &[
+    (150.0, 6.0, 0.7),
+    (230.0, 8.0, 0.8),
+    (420.0, 6.0, 0.5),
+    (900.0, 3.0, 0.4),
+];
+const BANJO_HEAD: &[Resonance] = &[
+    (320.0, 5.0, 1.8),
+    (560.0, 6.0, 1.6),
+    (900.0, 5.0, 1.5),
+    (1500.0, 3.0, 1.3),
+    (2600.0, 2.5, 1.0),
+];
 const NONE: &[Resonance] = &[];
 
 impl Pluck {
@@ -76,17 +117,149 @@ impl Pluck {
             amp: Amplifier::default(),
         };
         Some(match name {
-            "nylon-guitar" => Self { life_s: 3.4, loss: 1.1, bright: (700.0, 2400.0), body: GUITAR_BODY, touch: (0.10, 1400.0, 0.02), attack_s: 0.0016, ..base },
-            "steel-guitar" => Self { stiffness: 6e-5, place: 0.15, slope: 3.6, life_s: 6.0, loss: 0.55, bright: (1600.0, 5200.0), body: GUITAR_BODY, touch: (0.16, 4200.0, 0.012), attack_s: 0.0007, ..base },
-            "clean-guitar" => Self { stiffness: 6e-5, place: 0.13, slope: 4.0, life_s: 7.0, loss: 0.5, bright: (1300.0, 3800.0), touch: (0.06, 3000.0, 0.008), attack_s: 0.0008, width: 0.25, ..base },
-            "drive-guitar" => Self { stiffness: 5e-5, place: 0.12, slope: 3.5, life_s: 14.0, halving: 24.0, loss: 0.35, bright: (2200.0, 4600.0), touch: (0.08, 2600.0, 0.01), attack_s: 0.0008, release_s: 0.06, width: 0.0, drive: 9.0, ..base },
-            "banjo" => Self { stiffness: 5e-5, place: 0.10, slope: 2.8, life_s: 1.5, loss: 0.7, bright: (2400.0, 5200.0), body: BANJO_HEAD, touch: (0.35, 3600.0, 0.012), attack_s: 0.0004, ..base },
-            "ukulele" => Self { place: 0.2, slope: 5.0, life_s: 1.6, halving: 22.0, loss: 0.8, bright: (1100.0, 3000.0), body: SMALL_BODY, touch: (0.14, 1800.0, 0.016), attack_s: 0.001, ..base },
-            "harp" => Self { place: 0.42, slope: 6.5, life_s: 5.5, halving: 16.0, loss: 0.7, bright: (800.0, 2600.0), body: HARP_BODY, touch: (0.10, 900.0, 0.02), attack_s: 0.002, release_s: 1.6, width: 0.55, ..base },
-            "strings-pizzicato" => Self { place: 0.22, slope: 5.5, life_s: 0.75, halving: 24.0, loss: 1.0, bright: (900.0, 2800.0), body: VIOLIN_BODIES, touch: (0.22, 700.0, 0.03), attack_s: 0.0025, release_s: 0.4, width: 0.8, ..base },
-            "upright-bass" => Self { stiffness: 6e-5, place: 0.2, slope: 5.0, life_s: 1.9, halving: 26.0, loss: 2.2, bright: (380.0, 1300.0), body: BASS_BODY, touch: (0.16, 520.0, 0.035), attack_s: 0.003, release_s: 0.12, width: 0.15, ..base },
-            "electric-bass" => Self { stiffness: 9e-5, place: 0.16, slope: 4.5, life_s: 4.5, halving: 26.0, loss: 1.4, bright: (500.0, 1900.0), touch: (0.07, 700.0, 0.02), attack_s: 0.002, release_s: 0.09, width: 0.0, ..base },
-            "slap-bass" => Self { stiffness: 1.1e-4, place: 0.09, slope: 2.6, life_s: 3.6, halving: 26.0, loss: 0.9, bright: (1800.0, 5200.0), touch: (0.42, 2600.0, 0.018), attack_s: 0.0008, release_s: 0.07, width: 0.0, ..base },
+            "nylon-guitar" => Self {
+                life_s: 3.4,
+                loss: 1.1,
+                bright: (700.0, 2400.0),
+                body: GUITAR_BODY,
+                touch: (0.10, 1400.0, 0.02),
+                attack_s: 0.0016,
+                ..base
+            },
+            "steel-guitar" => Self {
+                stiffness: 6e-5,
+                place: 0.15,
+                slope: 3.6,
+                life_s: 6.0,
+                loss: 0.55,
+                bright: (1600.0, 5200.0),
+                body: GUITAR_BODY,
+                touch: (0.16, 4200.0, 0.012),
+                attack_s: 0.0007,
+                ..base
+            },
+            "clean-guitar" => Self {
+                stiffness: 6e-5,
+                place: 0.13,
+                slope: 4.0,
+                life_s: 7.0,
+                loss: 0.5,
+                bright: (1300.0, 3800.0),
+                touch: (0.06, 3000.0, 0.008),
+                attack_s: 0.0008,
+                width: 0.25,
+                ..base
+            },
+            "drive-guitar" => Self {
+                stiffness: 5e-5,
+                place: 0.12,
+                slope: 3.5,
+                life_s: 14.0,
+                halving: 24.0,
+                loss: 0.35,
+                bright: (2200.0, 4600.0),
+                touch: (0.08, 2600.0, 0.01),
+                attack_s: 0.0008,
+                release_s: 0.06,
+                width: 0.0,
+                drive: 9.0,
+                ..base
+            },
+            "banjo" => Self {
+                stiffness: 5e-5,
+                place: 0.10,
+                slope: 2.8,
+                life_s: 1.5,
+                loss: 0.7,
+                bright: (2400.0, 5200.0),
+                body: BANJO_HEAD,
+                touch: (0.35, 3600.0, 0.012),
+                attack_s: 0.0004,
+                ..base
+            },
+            "ukulele" => Self {
+                place: 0.2,
+                slope: 5.0,
+                life_s: 1.6,
+                halving: 22.0,
+                loss: 0.8,
+                bright: (1100.0, 3000.0),
+                body: SMALL_BODY,
+                touch: (0.14, 1800.0, 0.016),
+                attack_s: 0.001,
+                ..base
+            },
+            "harp" => Self {
+                place: 0.42,
+                slope: 6.5,
+                life_s: 5.5,
+                halving: 16.0,
+                loss: 0.7,
+                bright: (800.0, 2600.0),
+                body: HARP_BODY,
+                touch: (0.10, 900.0, 0.02),
+                attack_s: 0.002,
+                release_s: 1.6,
+                width: 0.55,
+                ..base
+            },
+            "strings-pizzicato" => Self {
+                place: 0.22,
+                slope: 5.5,
+                life_s: 0.75,
+                halving: 24.0,
+                loss: 1.0,
+                bright: (900.0, 2800.0),
+                body: VIOLIN_BODIES,
+                touch: (0.22, 700.0, 0.03),
+                attack_s: 0.0025,
+                release_s: 0.4,
+                width: 0.8,
+                ..base
+            },
+            "upright-bass" => Self {
+                stiffness: 6e-5,
+                place: 0.2,
+                slope: 5.0,
+                life_s: 1.9,
+                halving: 26.0,
+                loss: 2.2,
+                bright: (380.0, 1300.0),
+                body: BASS_BODY,
+                touch: (0.16, 520.0, 0.035),
+                attack_s: 0.003,
+                release_s: 0.12,
+                width: 0.15,
+                ..base
+            },
+            "electric-bass" => Self {
+                stiffness: 9e-5,
+                place: 0.16,
+                slope: 4.5,
+                life_s: 4.5,
+                halving: 26.0,
+                loss: 1.4,
+                bright: (500.0, 1900.0),
+                touch: (0.07, 700.0, 0.02),
+                attack_s: 0.002,
+                release_s: 0.09,
+                width: 0.0,
+                ..base
+            },
+            "slap-bass" => Self {
+                stiffness: 1.1e-4,
+                place: 0.09,
+                slope: 2.6,
+                life_s: 3.6,
+                halving: 26.0,
+                loss: 0.9,
+                bright: (1800.0, 5200.0),
+                touch: (0.42, 2600.0, 0.018),
+                attack_s: 0.0008,
+                release_s: 0.07,
+                width: 0.0,
+                ..base
+            },
             _ => return None,
         })
     }
@@ -114,7 +287,11 @@ impl Recipe for Pluck {
         let corner = (self.bright.0 + (self.bright.1 - self.bright.0) * v * v).max(f0 * 1.2);
         let life = self.life_s * (-(p - 52.0) / self.halving).exp2();
         let place = self.place * chance.between(0.92, 1.08);
-        let staccato = if g.articulation == Articulation::Staccato { 0.45 } else { 1.0 };
+        let staccato = if g.articulation == Articulation::Staccato {
+            0.45
+        } else {
+            1.0
+        };
         for k in 1..=56 {
             let n = k as f32;
             let hz = n * f0 * ((1.0 + b * n * n) / (1.0 + b)).sqrt();
@@ -140,14 +317,29 @@ impl Recipe for Pluck {
         }
         let (amp, hz, t60) = self.touch;
         s.bursts = [
-            Burst { amp: level * amp * (0.4 + 0.6 * v), hz, q: 0.7, t60: t60 * 2.0 },
-            Burst { amp: level * amp * 0.4 * v, hz: (hz * 2.4).min(9000.0), q: 0.7, t60 },
+            Burst {
+                amp: level * amp * (0.4 + 0.6 * v),
+                hz,
+                q: 0.7,
+                t60: t60 * 2.0,
+            },
+            Burst {
+                amp: level * amp * 0.4 * v,
+                hz: (hz * 2.4).min(9000.0),
+                q: 0.7,
+                t60,
+            },
         ];
         s.attack_s = self.attack_s;
         s.width = self.width;
         s.pan = (p - 60.0) / 110.0 * self.width;
         s.release = (self.release_s * staccato, 0.4);
-        s.lift = Burst { amp: level * 0.02, hz: 1200.0, q: 0.7, t60: 0.03 };
+        s.lift = Burst {
+            amp: level * 0.02,
+            hz: 1200.0,
+            q: 0.7,
+            t60: 0.03,
+        };
     }
 
     fn finish(&mut self, out: &mut Frame) {

@@ -67,21 +67,161 @@ const STRING_BODIES: &[(f32, f32, f32)] = &[
     (2500.0, 1.6, 1.3),
     (3600.0, 3.0, 0.5),
 ];
-const LOW_BODIES: &[(f32, f32, f32)] =
-    &[(70.0, 4.0, 0.6), (105.0, 4.0, 0.9), (185.0, 4.0, 1.0), (400.0, 3.0, 0.7), (1400.0, 1.8, 0.7)];
+const LOW_BODIES: &[(f32, f32, f32)] = &[
+    (70.0, 4.0, 0.6),
+    (105.0, 4.0, 0.9),
+    (185.0, 4.0, 1.0),
+    (400.0, 3.0, 0.7),
+    (1400.0, 1.8, 0.7),
+];
 /// Formants of a sung "ah" closing to "oh" (Fant 1960).
-const VOWEL: &[(f32, f32, f32)] =
-    &[(620.0, 5.0, 5.0), (1060.0, 7.0, 3.2), (2500.0, 9.0, 1.0), (3100.0, 8.0, 0.9), (320.0, 3.0, 1.2)];
+const VOWEL: &[(f32, f32, f32)] = &[
+    (620.0, 5.0, 5.0),
+    (1060.0, 7.0, 3.2),
+    (2500.0, 9.0, 1.0),
+    (3100.0, 8.0, 0.9),
+    (320.0, 3.0, 1.2),
+];
 
 const SECTIONS: &[(&str, Section)] = &[
-    ("warm-pad", Section { slope: 7.5, blur: 11.0, corner: (350.0, 2400.0), peak: 0.8, attack_s: (0.7, 0.35), release_s: 1.6, motion: 0.12, loud: 1.1, ..BASE }),
-    ("glass-pad", Section { bells: &[(1.0, 1.0), (2.0, 0.55), (3.0, 0.18), (4.0, 0.34), (5.03, 0.08), (6.02, 0.16), (8.05, 0.14), (10.1, 0.06), (12.1, 0.05), (16.2, 0.035)], blur: 5.0, corner: (2200.0, 9000.0), attack_s: (0.5, 0.22), release_s: 2.2, air: (0.04, 7000.0, 0.35), motion: 0.1, loud: 1.1, ..BASE }),
-    ("choir-pad", Section { slope: 8.0, blur: 15.0, formants: VOWEL, floor: 90.0, corner: (1400.0, 5200.0), attack_s: (0.45, 0.22), release_s: 0.9, air: (0.05, 3200.0, 0.25), unsteady: 0.08, loud: 1.15, ..BASE }),
-    ("dark-drone", Section { bells: &[(0.5, 0.5), (1.0, 1.0), (1.498, 0.22), (2.0, 0.5), (3.0, 0.34), (3.02, 0.2), (4.0, 0.22), (5.0, 0.14), (6.0, 0.13), (7.0, 0.10), (8.0, 0.09), (9.0, 0.07), (11.0, 0.05), (13.0, 0.04)], blur: 16.0, corner: (140.0, 1100.0), peak: 1.3, attack_s: (1.6, 0.8), release_s: 2.6, motion: 0.30, unsteady: 0.14, loud: 1.1, ..BASE }),
-    ("strings-legato", Section { formants: STRING_BODIES, floor: 150.0, corner: (900.0, 7000.0), attack_s: (0.30, 0.13), release_s: 0.55, air: (0.05, 3000.0, 0.12), ..BASE }),
-    ("strings-low", Section { formants: LOW_BODIES, floor: 35.0, blur: 13.0, corner: (450.0, 3600.0), attack_s: (0.28, 0.12), release_s: 0.5, air: (0.05, 1500.0, 0.12), ..BASE }),
-    ("strings-tremolo", Section { formants: STRING_BODIES, floor: 150.0, bowing: Bowing::Tremolo, corner: (1100.0, 7500.0), attack_s: (0.22, 0.08), release_s: 0.45, air: (0.06, 3500.0, 0.2), ..BASE }),
-    ("strings-spiccato", Section { formants: STRING_BODIES, floor: 120.0, bowing: Bowing::Spiccato, corner: (1100.0, 8000.0), attack_s: (0.014, 0.007), release_s: 0.2, life_s: 0.085, air: (0.40, 2600.0, 0.020), loud: 1.35, ..BASE }),
+    (
+        "warm-pad",
+        Section {
+            slope: 7.5,
+            blur: 11.0,
+            corner: (350.0, 2400.0),
+            peak: 0.8,
+            attack_s: (0.7, 0.35),
+            release_s: 1.6,
+            motion: 0.12,
+            loud: 1.1,
+            ..BASE
+        },
+    ),
+    (
+        "glass-pad",
+        Section {
+            bells: &[
+                (1.0, 1.0),
+                (2.0, 0.55),
+                (3.0, 0.18),
+                (4.0, 0.34),
+                (5.03, 0.08),
+                (6.02, 0.16),
+                (8.05, 0.14),
+                (10.1, 0.06),
+                (12.1, 0.05),
+                (16.2, 0.035),
+            ],
+            blur: 5.0,
+            corner: (2200.0, 9000.0),
+            attack_s: (0.5, 0.22),
+            release_s: 2.2,
+            air: (0.04, 7000.0, 0.35),
+            motion: 0.1,
+            loud: 1.1,
+            ..BASE
+        },
+    ),
+    (
+        "choir-pad",
+        Section {
+            slope: 8.0,
+            blur: 15.0,
+            formants: VOWEL,
+            floor: 90.0,
+            corner: (1400.0, 5200.0),
+            attack_s: (0.45, 0.22),
+            release_s: 0.9,
+            air: (0.05, 3200.0, 0.25),
+            unsteady: 0.08,
+            loud: 1.15,
+            ..BASE
+        },
+    ),
+    (
+        "dark-drone",
+        Section {
+            bells: &[
+                (0.5, 0.5),
+                (1.0, 1.0),
+                (1.498, 0.22),
+                (2.0, 0.5),
+                (3.0, 0.34),
+                (3.02, 0.2),
+                (4.0, 0.22),
+                (5.0, 0.14),
+                (6.0, 0.13),
+                (7.0, 0.10),
+                (8.0, 0.09),
+                (9.0, 0.07),
+                (11.0, 0.05),
+                (13.0, 0.04),
+            ],
+            blur: 16.0,
+            corner: (140.0, 1100.0),
+            peak: 1.3,
+            attack_s: (1.6, 0.8),
+            release_s: 2.6,
+            motion: 0.30,
+            unsteady: 0.14,
+            loud: 1.1,
+            ..BASE
+        },
+    ),
+    (
+        "strings-legato",
+        Section {
+            formants: STRING_BODIES,
+            floor: 150.0,
+            corner: (900.0, 7000.0),
+            attack_s: (0.30, 0.13),
+            release_s: 0.55,
+            air: (0.05, 3000.0, 0.12),
+            ..BASE
+        },
+    ),
+    (
+        "strings-low",
+        Section {
+            formants: LOW_BODIES,
+            floor: 35.0,
+            blur: 13.0,
+            corner: (450.0, 3600.0),
+            attack_s: (0.28, 0.12),
+            release_s: 0.5,
+            air: (0.05, 1500.0, 0.12),
+            ..BASE
+        },
+    ),
+    (
+        "strings-tremolo",
+        Section {
+            formants: STRING_BODIES,
+            floor: 150.0,
+            bowing: Bowing::Tremolo,
+            corner: (1100.0, 7500.0),
+            attack_s: (0.22, 0.08),
+            release_s: 0.45,
+            air: (0.06, 3500.0, 0.2),
+            ..BASE
+        },
+    ),
+    (
+        "strings-spiccato",
+        Section {
+            formants: STRING_BODIES,
+            floor: 120.0,
+            bowing: Bowing::Spiccato,
+            corner: (1100.0, 8000.0),
+            attack_s: (0.014, 0.007),
+            release_s: 0.2,
+            life_s: 0.085,
+            air: (0.40, 2600.0, 0.020),
+            loud: 1.35,
+            ..BASE
+        },
+    ),
 ];
 
 impl Section {

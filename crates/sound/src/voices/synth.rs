@@ -69,11 +69,17 @@ impl Synth {
             let hz = hertz(pitch);
             Pair {
                 main: Cycle::new(hz * 1.01, |k| patch.shape.harmonic(k), &mut planner),
-                low: (patch.sub > 0.0)
-                    .then(|| Cycle::new(hz * 0.5, |k| Shape::Triangle.harmonic(k), &mut planner)),
+                low: (patch.sub > 0.0).then(|| Cycle::new(hz * 0.5, |k| Shape::Triangle.harmonic(k), &mut planner)),
             }
         });
-        Self { patch, shelf, voices: Vec::with_capacity(MOST_VOICES), seed, last_pitch: None, sway: 0.0 }
+        Self {
+            patch,
+            shelf,
+            voices: Vec::with_capacity(MOST_VOICES),
+            seed,
+            last_pitch: None,
+            sway: 0.0,
+        }
     }
 }
 
@@ -113,7 +119,9 @@ impl Voice {
             let phase = self.waves.main.add(o.phase, turn, self.gain, step, &mut own[from..]);
             if let Some(width) = pulse {
                 let apart = (width.clamp(0.03, 0.97) * 4_294_967_296.0) as u32;
-                self.waves.main.add(o.phase.wrapping_add(apart), turn, -self.gain, -step, &mut own[from..]);
+                self.waves
+                    .main
+                    .add(o.phase.wrapping_add(apart), turn, -self.gain, -step, &mut own[from..]);
             }
             o.phase = phase;
             for j in from..QUANTUM {
@@ -140,7 +148,11 @@ impl Voice {
                     + 0.8 * (control.expression - 1.0)
                     + p.motion * sway)
                     .exp2();
-            self.bright = if self.bright == 0.0 { corner } else { self.bright + (corner - self.bright) * 0.5 };
+            self.bright = if self.bright == 0.0 {
+                corner
+            } else {
+                self.bright + (corner - self.bright) * 0.5
+            };
             let shape = SvfShape::new(self.bright.min(19_000.0), p.peak);
             let (a, b) = (&mut self.filter[0].clone(), &mut self.filter[1].clone());
             if p.drive > 0.0 {
@@ -176,7 +188,11 @@ fn soft(x: f32) -> f32 {
 
 impl Instrument for Synth {
     fn lead_s(&self, g: &Gesture) -> f32 {
-        (if g.locked { self.patch.attack_s.min(0.006) } else { self.patch.attack_s }) * 0.35
+        (if g.locked {
+            self.patch.attack_s.min(0.006)
+        } else {
+            self.patch.attack_s
+        }) * 0.35
     }
 
     fn begin(&mut self, g: &Gesture, at: usize) {
@@ -193,7 +209,11 @@ impl Instrument for Synth {
         let mut oscillators = [Oscillator::default(); MOST_UNISON];
         let count = p.unison as f32;
         for (i, o) in oscillators.iter_mut().take(p.unison).enumerate() {
-            let place = if p.unison > 1 { i as f32 / (count - 1.0) * 2.0 - 1.0 } else { 0.0 };
+            let place = if p.unison > 1 {
+                i as f32 / (count - 1.0) * 2.0 - 1.0
+            } else {
+                0.0
+            };
             o.phase = if p.unison > 1 { chance.next() } else { 0 };
             // Detuned as on the well-known supersaw: closer in the middle, wider outside.
             o.ratio = (p.detune * place * (0.55 + 0.45 * place.abs()) / 1200.0).exp2();
@@ -225,7 +245,11 @@ impl Instrument for Synth {
             bright: 0.0,
             vibrato: 0.0,
             glide,
-            short: if g.articulation == Articulation::Staccato { 0.5 } else { 1.0 },
+            short: if g.articulation == Articulation::Staccato {
+                0.5
+            } else {
+                1.0
+            },
         });
     }
 

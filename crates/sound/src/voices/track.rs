@@ -19,7 +19,10 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(crate) const SILENT: Self = Self { l: [0.0; QUANTUM], r: [0.0; QUANTUM] };
+    pub(crate) const SILENT: Self = Self {
+        l: [0.0; QUANTUM],
+        r: [0.0; QUANTUM],
+    };
 }
 
 /// A note as its player sees it.
@@ -168,7 +171,8 @@ impl Band {
         }
         while let Some(&(at, id)) = self.begins.get(self.next_begin).filter(|b| b.0 < end) {
             if let Some(gesture) = self.gestures.get(id as usize) {
-                self.instrument.begin(gesture, (at - self.now).clamp(0, QUANTUM as i64 - 1) as usize);
+                self.instrument
+                    .begin(gesture, (at - self.now).clamp(0, QUANTUM as i64 - 1) as usize);
             }
             self.next_begin += 1;
         }
@@ -235,9 +239,15 @@ impl Player for Band {
 /// The track's notes as gestures: samples for seconds, the pedal's hold added, ties found.
 pub(crate) fn gestures(track: &Track, info: &VoiceInfo) -> Vec<Gesture> {
     let samples = |s: f64| (s.clamp(-1e6, 1e6) * f64::from(SAMPLE_RATE)).round() as i64;
-    let pedalled = !matches!(info.family, VoiceFamily::Kit | VoiceFamily::Effect | VoiceFamily::Ambience);
-    let mut notes: Vec<_> =
-        track.notes.iter().filter(|n| n.velocity > 0.0 && n.start_s.is_finite() && n.duration_s.is_finite()).collect();
+    let pedalled = !matches!(
+        info.family,
+        VoiceFamily::Kit | VoiceFamily::Effect | VoiceFamily::Ambience
+    );
+    let mut notes: Vec<_> = track
+        .notes
+        .iter()
+        .filter(|n| n.velocity > 0.0 && n.start_s.is_finite() && n.duration_s.is_finite())
+        .collect();
     notes.sort_by(|a, b| a.start_s.total_cmp(&b.start_s).then(a.pitch.cmp(&b.pitch)));
     let mut pedal = track.pedal.iter().peekable();
     let mut list: Vec<Gesture> = Vec::with_capacity(notes.len());
@@ -246,15 +256,18 @@ pub(crate) fn gestures(track: &Track, info: &VoiceInfo) -> Vec<Gesture> {
         while pedal.peek().is_some_and(|p| p.up_s <= note.start_s) {
             pedal.next();
         }
-        if pedalled && let Some(p) = pedal.clone().find(|p| p.up_s > off_s) {
-            if p.down_s <= off_s {
-                off_s = p.up_s;
-            }
+        if pedalled
+            && let Some(p) = pedal.clone().find(|p| p.up_s > off_s)
+            && p.down_s <= off_s
+        {
+            off_s = p.up_s;
         }
         let on = samples(note.start_s);
         let tied = note.articulation == Articulation::Legato
             && !note.locked
-            && list.last().is_some_and(|b| b.on < on && b.off + i64::from(SAMPLE_RATE) / 12 > on);
+            && list
+                .last()
+                .is_some_and(|b| b.on < on && b.off + i64::from(SAMPLE_RATE) / 12 > on);
         list.push(Gesture {
             id: list.len() as u32,
             on,

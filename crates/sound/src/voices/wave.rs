@@ -190,7 +190,9 @@ pub(crate) struct Shelf<T> {
 impl<T> Shelf<T> {
     /// Makes the wave of every pitch in `pitches`.
     pub(crate) fn new(pitches: &[u8], mut make: impl FnMut(u8) -> T) -> Self {
-        Self { by_pitch: pitches.iter().map(|&p| (p, Arc::new(make(p)))).collect() }
+        Self {
+            by_pitch: pitches.iter().map(|&p| (p, Arc::new(make(p)))).collect(),
+        }
     }
 
     /// The wave of a pitch.

@@ -77,7 +77,11 @@ impl Canvas {
         let scaled = font.as_scaled(PxScale::from(size));
         let mut pen = point(x as f32, y as f32 + scaled.ascent());
         for letter in words.chars() {
-            let glyph: Glyph = Glyph { id: font.glyph_id(letter), scale: PxScale::from(size), position: pen };
+            let glyph: Glyph = Glyph {
+                id: font.glyph_id(letter),
+                scale: PxScale::from(size),
+                position: pen,
+            };
             pen.x += scaled.h_advance(glyph.id);
             if let Some(outline) = font.outline_glyph(glyph) {
                 let corner = outline.px_bounds().min;
@@ -95,7 +99,11 @@ impl Canvas {
     pub(super) fn text_width(&self, size: f32, words: &str) -> usize {
         let Some(font) = &self.font else { return 0 };
         let scaled = font.as_scaled(PxScale::from(size));
-        words.chars().map(|letter| scaled.h_advance(font.glyph_id(letter))).sum::<f32>().ceil() as usize
+        words
+            .chars()
+            .map(|letter| scaled.h_advance(font.glyph_id(letter)))
+            .sum::<f32>()
+            .ceil() as usize
     }
 
     #[cfg(test)]
@@ -108,7 +116,9 @@ impl Canvas {
         let picture = image::RgbImage::from_raw(self.width as u32, self.height as u32, self.rgb.clone())
             .ok_or("the canvas has another size than its pixels")?;
         let mut bytes = std::io::Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(|e| e.to_string())?;
+        picture
+            .write_to(&mut bytes, image::ImageFormat::Png)
+            .map_err(|e| e.to_string())?;
         Ok(bytes.into_inner())
     }
 }

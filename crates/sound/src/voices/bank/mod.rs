@@ -20,7 +20,10 @@ pub struct BankLimits {
 
 impl Default for BankLimits {
     fn default() -> Self {
-        Self { sample_bytes: 48 << 20, records: 400_000 }
+        Self {
+            sample_bytes: 48 << 20,
+            records: 400_000,
+        }
     }
 }
 
@@ -44,8 +47,17 @@ impl Bank {
     /// The file cannot be read, or is no SoundFont.
     pub fn open(path: &Path, limits: BankLimits) -> Result<Self, SoundError> {
         let _ = limits;
-        std::fs::metadata(path).map_err(|source| SoundError::BankFile { path: path.to_owned(), source })?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), name: String::new(), copyright: String::new() }) })
+        std::fs::metadata(path).map_err(|source| SoundError::BankFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                name: String::new(),
+                copyright: String::new(),
+            }),
+        })
     }
 
     /// Its title.
