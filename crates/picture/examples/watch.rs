@@ -49,10 +49,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let mut out = std::io::stdout().lock();
     if args.iter().any(|a| a == "--trace") {
-        writeln!(out, "time_s,{}", Watcher::TRACE.join(","))?;
-        for (time_s, values) in watcher.trace() {
-            let values: Vec<String> = values.iter().map(|v| format!("{v:.4}")).collect();
-            writeln!(out, "{time_s:.4},{}", values.join(","))?;
+        let (names, rows) = watcher.trace();
+        writeln!(out, "{}", names.join(","))?;
+        for row in rows {
+            let values: Vec<String> = row.iter().map(|v| format!("{v:.5}")).collect();
+            writeln!(out, "{}", values.join(","))?;
         }
     } else {
         writeln!(out, "{}", serde_json::json!({ "sighting": sighting }))?;

@@ -170,8 +170,6 @@ fn cumulate(cells: &[u8], out: &mut [u8], bin: impl Fn(u8) -> usize) {
 pub(crate) struct Film<'a> {
     /// Every frame.
     pub(crate) glances: &'a [Glance],
-    /// Frames that differ from the one before, as places in `glances`; the first frame is one.
-    pub(crate) fresh: Vec<usize>,
     tinies: &'a [Tiny],
     /// End of the last frame, seconds.
     pub(crate) duration_s: f64,
@@ -194,10 +192,8 @@ impl<'a> Film<'a> {
             None if !duration_s.is_finite() => 0.0,
             _ => duration_s.max(0.0),
         };
-        let fresh = (0..glances.len()).filter(|&i| glances[i].fresh).collect();
         Self {
             glances,
-            fresh,
             tinies,
             duration_s,
             frame_s,

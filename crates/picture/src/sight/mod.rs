@@ -10,6 +10,7 @@ mod flow;
 mod glance;
 mod gradual;
 mod grid;
+mod light;
 mod likeness;
 mod moments;
 mod palette;
@@ -93,6 +94,9 @@ impl Watcher {
                 index: frame.index,
                 time_s,
                 fresh: false,
+                residual: 0.0,
+                lost: 0.0,
+                correlation: 1.0,
                 ..last
             });
             return Ok(());
@@ -160,15 +164,11 @@ impl Watcher {
         self.strip.near(time_s)
     }
 
-    /// Per frame that differs from the one before: `time_s`, then what the detectors saw, by the names of
-    /// [`Watcher::TRACE`]. For plots.
-    pub fn trace(&self) -> Vec<(f64, Vec<f32>)> {
-        let film = glance::Film::new(&self.glances, &self.tinies, f64::NAN);
-        cuts::trace(&film)
+    /// What the detectors saw of every frame, for plots: the names of the columns, then
+    /// the rows, each beginning with the time in seconds.
+    pub fn trace(&self) -> (Vec<&'static str>, Vec<Vec<f64>>) {
+        shots::trace(&glance::Film::new(&self.glances, &self.tinies, f64::NAN))
     }
-
-    /// Names of the columns of [`Watcher::trace`].
-    pub const TRACE: &[&str] = cuts::TRACE;
 }
 
 /// Whether the planes hold what the size promises.

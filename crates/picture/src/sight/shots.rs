@@ -4,7 +4,7 @@ use synchresis_cue::{Moment, Shot, Transition, round_to};
 
 use super::glance::{Film, Glance};
 use super::palette::{Matrix, Swatches};
-use super::{cuts, gradual, likeness};
+use super::{cuts, gradual, light, likeness};
 
 /// Where a shot begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,33 +47,122 @@ impl Found {
 
 /// Finds borders and flashes.
 pub(crate) fn find(film: &Film<'_>) -> Found {
-    let cuts = cuts::find(film);
-    let gradual = gradual::find(film, &cuts);
-    let start = Border {
+    let n = film.glances.len();
+    if n == 0 {
+        let start = Border {
+            frame: 0,
+            reach: (0, 0),
+            entry: Transition::Start,
+            strength: 0.0,
+        };
+        return Found {
+            borders: vec![start],
+            flashes: Vec::new(),
+        };
+    }
+    let blinks = light::blinks(film);
+    let cuts = cuts::find(film, &blinks);
+    let steps: Vec<usize> = cuts.iter().map(|c| c.step).collect();
+    let fades = gradual::fades(film, &steps);
+    // A fade's own steps are no cuts.
+    let faded = |k: usize| fades.iter().any(|f| f.from < k && k <= f.to);
+    let mut closed = vec![false; n];
+    for &k in &steps {
+        closed[k] = true;
+    }
+    for (from, to) in blinks
+        .iter()
+        .map(|b| (b.from, b.to + 1))
+        .chain(fades.iter().map(|f| (f.from, f.to)))
+    {
+        for c in closed.iter_mut().take(to + 1).skip(from) {
+            *c = true;
+        }
+    }
+    let dissolves = gradual::dissolves(film, &closed);
+    let place = |k: usize| k.min(n - 1);
+    let mut borders = vec![Border {
         frame: 0,
         reach: (0, 0),
         entry: Transition::Start,
         strength: 0.0,
-    };
-    let mut borders = vec![start];
-    borders.extend(cuts.iter().map(|c| Border {
-        frame: c.frame,
-        reach: (c.frame, c.frame),
+    }];
+    borders.extend(cuts.iter().filter(|c| !faded(c.step)).map(|c| Border {
+        frame: place(c.step),
+        reach: (place(c.step), place(c.step)),
         entry: Transition::Cut,
         strength: c.strength,
     }));
-    borders.extend(gradual.iter().map(|g| Border {
-        frame: g.middle,
-        reach: (g.from, g.to),
-        entry: if g.fade { Transition::Fade } else { Transition::Dissolve },
+    let soft = fades
+        .iter()
+        .map(|g| (g, Transition::Fade))
+        .chain(dissolves.iter().map(|g| (g, Transition::Dissolve)));
+    borders.extend(soft.map(|(g, entry)| Border {
+        frame: place(g.middle),
+        reach: (place(g.from), place(g.to)),
+        entry,
         strength: g.strength,
     }));
     borders.sort_by_key(|b| b.frame);
     borders.dedup_by_key(|b| b.frame);
-    Found {
-        borders,
-        flashes: Vec::new(),
+    let mut flashes: Vec<Moment> = blinks
+        .iter()
+        .filter(|b| b.rise > 0.0)
+        .map(|b| (b.from, b.rise))
+        .chain(light::jumps(film, &blinks, &steps).iter().map(|j| (j.at, j.rise.abs())))
+        .filter(|&(k, _)| !faded(k))
+        .map(|(k, rise)| Moment {
+            time_s: round_to(film.glances[place(k)].time_s, 6),
+            strength: round_to(f64::from(rise * 2.0).clamp(0.05, 1.0), 3),
+        })
+        .collect();
+    flashes.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
+    Found { borders, flashes }
+}
+
+/// What the detectors saw of every frame, for plots: names, then time and values.
+pub(crate) fn trace(film: &Film<'_>) -> (Vec<&'static str>, Vec<Vec<f64>>) {
+    let mut names = vec!["time_s"];
+    names.extend(cuts::Step::NAMES);
+    names.extend([
+        "cut", "light", "contrast", "motion", "camera", "pan_x", "pan_y", "dissolve",
+    ]);
+    names.extend(gradual::Stretch::NAMES);
+    let steps = cuts::steps(film);
+    let closed: Vec<bool> = steps.iter().map(|s| cuts::likelihood(s) > 0.4).collect();
+    let mut likeliest: Vec<Option<(f32, gradual::Stretch)>> = vec![None; steps.len()];
+    for s in gradual::stretches(film, &closed) {
+        let p = gradual::likelihood(&s);
+        let best = &mut likeliest[s.middle];
+        if best.is_none_or(|(q, _)| p > q) {
+            *best = Some((p, s));
+        }
     }
+    let rows = film
+        .glances
+        .iter()
+        .zip(&steps)
+        .zip(&likeliest)
+        .map(|((g, step), best)| {
+            let mut row = vec![g.time_s];
+            row.extend(step.values().map(f64::from));
+            row.extend(
+                [
+                    cuts::likelihood(step),
+                    g.light,
+                    g.contrast,
+                    g.motion,
+                    g.camera,
+                    g.pan[0],
+                    g.pan[1],
+                ]
+                .map(f64::from),
+            );
+            row.push(best.map_or(0.0, |b| f64::from(b.0)));
+            row.extend(best.map_or([0.0; 11], |b| b.1.values().map(f64::from)));
+            row
+        });
+    (names, rows.collect())
 }
 
 /// The shots, with their measures.
