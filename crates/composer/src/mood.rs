@@ -15,7 +15,7 @@ use crate::words::{self, Reading};
 const STEP_S: f64 = 0.5;
 
 /// How far words move valence and arousal away from what is seen.
-const WORDS_WEIGH: f64 = 0.75;
+const WORDS_WEIGH: f64 = 0.95;
 
 /// Reads picture and words, and chooses the style: `style` if given, else the one that fits best.
 ///
@@ -25,10 +25,11 @@ pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[S
     if styles.is_empty() {
         return Err(ComposerError::NoStyles);
     }
-    let reading = words::read(words);
+    let mut reading = words::read(words);
+    know_styles(&mut reading, words, styles);
     let seen = see(sighting);
-    let valence = blend(seen.valence, reading.valence);
-    let arousal = blend(seen.arousal, reading.arousal);
+    let valence = blend(seen.valence, reading.valence, reading.weight);
+    let arousal = blend(seen.arousal, reading.arousal, reading.weight);
     let (chosen, style_reason) = match style {
         Some(name) => (named(name, styles)?, "it was asked for by name".to_owned()),
         None => fitting(&seen, &reading, valence, arousal, styles),
@@ -51,10 +52,44 @@ pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[S
     })
 }
 
-fn blend(seen: f64, asked: Option<f64>) -> f64 {
+/// Words move a feeling the further the more they say of it.
+fn blend(seen: f64, asked: Option<f64>, weight: f64) -> f64 {
+    let share = WORDS_WEIGH * weight / (weight + 0.25);
     asked
-        .map_or(seen, |asked| seen + WORDS_WEIGH * (asked - seen))
+        .map_or(seen, |asked| seen + share * (asked - seen))
         .clamp(-1.0, 1.0)
+}
+
+/// Takes words that the lexicon lacks but a style names as its own, and names of styles that are spelled out.
+fn know_styles(reading: &mut Reading, words: &str, styles: &[Style]) {
+    let plain = |s: &str| -> String {
+        let s: String = s
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+            .collect();
+        format!(" {} ", s.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let brief = plain(words);
+    for style in styles {
+        let name = plain(&style.name);
+        let refused = reading.styles.iter().any(|s| s.0 == style.name && s.1 < 0.0);
+        if name.trim().chars().count() > 2 && brief.contains(&name) && !refused {
+            reading.styles.push((style.name.clone(), 1.0));
+            reading.unknown.retain(|w| !name.contains(&plain(w)));
+        }
+    }
+    let own = |word: &String| {
+        styles
+            .iter()
+            .flat_map(|s| &s.feeling.words)
+            .any(|w| plain(w) == plain(word))
+    };
+    let (known, unknown) = std::mem::take(&mut reading.unknown).into_iter().partition(own);
+    reading.unknown = unknown;
+    let known: Vec<String> = known;
+    reading.tags.extend(known.iter().map(|w| w.to_lowercase()));
+    reading.understood.extend(known);
 }
 
 /// Moves a curve's mean from `from` to `to` and keeps its shape, pressed together where it would leave −1 to 1.
@@ -307,26 +342,37 @@ fn fit(style: &Style, seen: &Seen, reading: &Reading, valence: f64, arousal: f64
     let (v, a) = (style.feeling.valence, style.feeling.arousal);
     let mut score = -(outside(valence, v) + 1.3 * outside(arousal, a));
     score -= 0.3 * (off_centre(valence, v) + 1.3 * off_centre(arousal, a));
-    let mut because = Vec::new();
+    let mut because: Vec<String> = Vec::new();
     for (name, strength) in &reading.styles {
         if *name == style.name {
-            score += 3.0 * strength;
-            if *strength > 0.0 {
-                because.push(format!("{name:?}"));
+            score += 1.9 * strength;
+            if *strength >= 0.9 {
+                because.push(name.clone());
             }
         }
     }
     let mut matched = 0.0;
     for word in &style.feeling.words {
         let word = word.to_lowercase();
-        if reading.tags.contains(&word) {
-            matched += 0.6;
-            because.push(format!("{word:?}"));
-        } else if seen.words.contains(&word.as_str()) {
-            score += 0.12;
+        let meant = words::concept(&word).unwrap_or(&word);
+        if reading.tags.iter().any(|t| t == meant || *t == word) {
+            matched += 0.35;
+            because.push(word);
+        } else if reading.refused.iter().any(|t| t == meant || *t == word) {
+            matched -= 0.35;
+        } else if seen.words.contains(&meant) || seen.words.contains(&word.as_str()) {
+            score += 0.08;
         }
     }
-    score += f64::min(matched, 1.8);
+    score += f64::clamp(matched, -1.4, 1.4);
+    let plays = |voice: &String| style.layers.iter().any(|part| part.voices.contains(voice));
+    let lead = |voice: &String| style.layers.iter().filter(|p| p.voices.contains(voice)).count();
+    score += 0.25 * reading.wanted.iter().filter(|v| plays(v)).count().min(3) as f64;
+    // A style whose players are mostly refused would lose its face.
+    let lost = reading.unwanted.iter().map(lead).sum::<usize>().min(style.layers.len());
+    score -= 0.8 * lost as f64 / style.layers.len().max(1) as f64;
+    because.sort();
+    because.dedup();
     if let Some((low, high)) = reading.tempo
         && (low > style.tempo.high * 1.05 || high < style.tempo.low * 0.95)
     {
