@@ -22,4 +22,36 @@ pub enum PictureError {
         /// Bytes that are there.
         found: usize,
     },
+    /// An artwork that cannot be used.
+    #[error("reading artwork {name:?}: {why}\nhint: {hint}")]
+    Artwork {
+        /// As the person named it.
+        name: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A storyboard that cannot be painted.
+    #[error("reading the storyboard: {why}\nhint: {hint}")]
+    Storyboard {
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A table of genres that does not read.
+    #[error("reading the table of genres: {why}\nhint: each [[genre]] needs a name, words and a style")]
+    Genres {
+        /// Why, with the line where there is one.
+        why: String,
+    },
+    /// A frame that could not be painted.
+    #[error("{doing}: {why}")]
+    Paint {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        why: String,
+    },
 }

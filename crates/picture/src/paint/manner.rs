@@ -1,0 +1,224 @@
+//! What makes a look, in numbers.
+
+use synchresis_cue::Look;
+
+/// How a look moves and shines. Lengths are shares of the frame's height, times are seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Manner {
+    /// How much nearer the camera comes (or how much farther it goes) within a shot.
+    pub(crate) zoom: f32,
+    /// How far it drifts within a shot.
+    pub(crate) drift: f32,
+    /// How much nearer the picture jumps on a full beat.
+    pub(crate) pulse: f32,
+    /// How long a jump takes to fall to a third.
+    pub(crate) pulse_s: f32,
+    /// How much brighter a full beat is; below a tenth, so that beats alone are never flashes (WCAG 2.3.1).
+    pub(crate) lift: f32,
+    /// How much brighter a flash is.
+    pub(crate) flash: f32,
+    /// Glow of bright parts, always, and on a full beat.
+    pub(crate) glow: f32,
+    pub(crate) glow_pulse: f32,
+    /// Brightness of light leaks.
+    pub(crate) leak: f32,
+    /// Share of the matched displacement by which one picture moves towards the other.
+    pub(crate) flow: f32,
+    /// Warp in the middle of a transition, and always.
+    pub(crate) melt: f32,
+    pub(crate) sway: f32,
+    /// Softness of the dissolve's edge, 0 to 1.
+    pub(crate) soft: f32,
+    /// Darkening of the corners, 0 to 1.
+    pub(crate) vignette: f32,
+    /// Deviation of the grain in codes.
+    pub(crate) grain: f32,
+    /// How far the frame wanders in the gate.
+    pub(crate) weave: f32,
+    /// How far red and blue lie apart at the frame's edge, always, and on a full beat.
+    pub(crate) split: f32,
+    pub(crate) split_pulse: f32,
+    /// Whether the picture is folded as in a kaleidoscope.
+    pub(crate) fold: bool,
+    /// Radians that the fold turns in a second, and on a full beat.
+    pub(crate) turn: f32,
+    pub(crate) turn_pulse: f32,
+    /// Factor on saturation, and how far contrast is bent.
+    pub(crate) saturation: f32,
+    pub(crate) contrast: f32,
+    /// How softly highlights roll off, 0 to 1.
+    pub(crate) shoulder: f32,
+}
+
+const PLAIN: Manner = Manner {
+    zoom: 0.0,
+    drift: 0.0,
+    pulse: 0.0,
+    pulse_s: 0.18,
+    lift: 0.0,
+    flash: 0.0,
+    glow: 0.0,
+    glow_pulse: 0.0,
+    leak: 0.0,
+    flow: 0.0,
+    melt: 0.0,
+    sway: 0.0,
+    soft: 1.0,
+    vignette: 0.0,
+    grain: 0.0,
+    weave: 0.0,
+    split: 0.0,
+    split_pulse: 0.0,
+    fold: false,
+    turn: 0.0,
+    turn_pulse: 0.0,
+    saturation: 1.0,
+    contrast: 0.0,
+    shoulder: 0.0,
+};
+
+impl Manner {
+    /// The manner of `look`.
+    pub(crate) fn of(look: Look) -> Self {
+        match look {
+            Look::Seed => PLAIN,
+            Look::Calm => Manner {
+                zoom: 0.10,
+                drift: 0.035,
+                pulse: 0.012,
+                pulse_s: 0.30,
+                lift: 0.06,
+                glow: 0.06,
+                glow_pulse: 0.10,
+                flow: 0.8,
+                melt: 0.010,
+                soft: 0.55,
+                vignette: 0.22,
+                contrast: 0.10,
+                shoulder: 0.6,
+                ..PLAIN
+            },
+            Look::Dream => Manner {
+                zoom: 0.12,
+                drift: 0.03,
+                pulse: 0.016,
+                pulse_s: 0.26,
+                lift: 0.05,
+                glow: 0.20,
+                glow_pulse: 0.16,
+                leak: 0.22,
+                flow: 1.0,
+                melt: 0.055,
+                sway: 0.010,
+                soft: 0.40,
+                vignette: 0.25,
+                saturation: 1.10,
+                contrast: 0.08,
+                shoulder: 0.9,
+                ..PLAIN
+            },
+            Look::Pulse => Manner {
+                zoom: 0.08,
+                drift: 0.03,
+                pulse: 0.045,
+                pulse_s: 0.16,
+                lift: 0.07,
+                flash: 0.65,
+                glow: 0.06,
+                glow_pulse: 0.18,
+                leak: 0.20,
+                flow: 1.0,
+                melt: 0.03,
+                soft: 0.22,
+                vignette: 0.28,
+                split_pulse: 0.004,
+                saturation: 1.12,
+                contrast: 0.22,
+                shoulder: 0.7,
+                ..PLAIN
+            },
+            Look::Cut => Manner {
+                zoom: 0.07,
+                drift: 0.02,
+                pulse: 0.028,
+                pulse_s: 0.14,
+                lift: 0.05,
+                flash: 0.35,
+                glow: 0.04,
+                glow_pulse: 0.10,
+                flow: 1.0,
+                melt: 0.02,
+                soft: 0.15,
+                vignette: 0.22,
+                saturation: 1.06,
+                contrast: 0.26,
+                shoulder: 0.5,
+                ..PLAIN
+            },
+            Look::Kaleido => Manner {
+                zoom: 0.10,
+                drift: 0.05,
+                pulse: 0.05,
+                pulse_s: 0.18,
+                lift: 0.06,
+                flash: 0.35,
+                glow: 0.10,
+                glow_pulse: 0.18,
+                flow: 0.0,
+                melt: 0.03,
+                soft: 0.30,
+                vignette: 0.35,
+                fold: true,
+                turn: 0.05,
+                turn_pulse: 0.10,
+                saturation: 1.18,
+                contrast: 0.20,
+                shoulder: 0.7,
+                ..PLAIN
+            },
+            Look::Prism => Manner {
+                zoom: 0.09,
+                drift: 0.03,
+                pulse: 0.022,
+                pulse_s: 0.20,
+                lift: 0.05,
+                flash: 0.30,
+                glow: 0.10,
+                glow_pulse: 0.14,
+                leak: 0.30,
+                flow: 1.0,
+                melt: 0.045,
+                sway: 0.004,
+                soft: 0.30,
+                vignette: 0.28,
+                split: 0.0035,
+                split_pulse: 0.020,
+                saturation: 1.15,
+                contrast: 0.16,
+                shoulder: 0.7,
+                ..PLAIN
+            },
+            Look::Film => Manner {
+                zoom: 0.07,
+                drift: 0.025,
+                pulse: 0.014,
+                pulse_s: 0.20,
+                lift: 0.07,
+                flash: 0.35,
+                glow: 0.10,
+                glow_pulse: 0.12,
+                leak: 0.55,
+                flow: 0.6,
+                melt: 0.012,
+                soft: 0.30,
+                vignette: 0.38,
+                grain: 2.6,
+                weave: 0.0012,
+                saturation: 0.88,
+                contrast: 0.12,
+                shoulder: 1.0,
+                ..PLAIN
+            },
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The storyboard on the grid of frames: which take is shown, how far it has turned into the next, what the beats do.
+
+use synchresis_cue::{Act, FilmShot, Look, Storyboard};
+
+use crate::PictureError;
+
+/// Least time between two moments at which the whole picture's light may jump: no more than three flashes a second
+/// (WCAG 2.3.1, general flashes). Slightly over a third, so that any second holds three at most.
+pub(crate) const FLASH_GAP_S: f64 = 0.36;
+
+/// A shot on the grid of frames.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Take {
+    /// First frame that shows it alone, and the first that does not any more.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    /// First frame that it can be seen in at all.
+    pub(crate) lead: u64,
+    pub(crate) shot: FilmShot,
+    pub(crate) look: Look,
+    pub(crate) energy: f32,
+}
+
+/// What a moment does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Beat {
+    frame: u64,
+    pulse: f32,
+    flash: f32,
+    leak: f32,
+    /// Sum of the pulses before this one.
+    before: f32,
+}
+
+/// What the beats so far amount to at a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Drive {
+    /// Jump, 0 to 1.4 or so, gone within a beat.
+    pub(crate) pulse: f32,
+    pub(crate) flash: f32,
+    pub(crate) leak: f32,
+    /// Number of the event that let the light in.
+    pub(crate) leak_event: u64,
+    /// Sum of all jumps so far, each reached softly.
+    pub(crate) turned: f32,
+}
+
+/// The storyboard on the grid of frames.
+pub(crate) struct Timeline {
+    pub(crate) fps: f64,
+    pub(crate) frames: u64,
+    pub(crate) takes: Vec<Take>,
+    /// By section: first frame, first take of the next section, `turns_from`, progress.
+    sections: Vec<Stretch>,
+    beats: Vec<Beat>,
+    swell_step_s: f64,
+    swell_sum: Vec<f32>,
+}
+
+struct Stretch {
+    first: u64,
+    end: u64,
+    turns_from: f32,
+    progress: Vec<f32>,
+    eased: bool,
+    next: Option<usize>,
+}
+
+impl Timeline {
+    /// # Errors
+    /// [`PictureError::Storyboard`] where the storyboard (which a person may have edited) names what is not there.
+    pub(crate) fn new(board: &Storyboard, artworks: usize) -> Result<Self, PictureError> {
+        let wrong = |why: String, hint: &str| PictureError::Storyboard { why, hint: hint.into() };
+        let fps = board.fps.value();
+        if !(fps > 0.0 && fps <= 1000.0) {
+            return Err(wrong(
+                format!("{} frames a second cannot be painted", board.fps),
+                "try 30/1",
+            ));
+        }
+        if artworks == 0 {
+            return Err(wrong("there is no artwork".into(), "give one picture or more"));
+        }
+        if board.frames == 0 || board.sections.is_empty() {
+            return Err(wrong(
+                "it has no frame or no section".into(),
+                "make it again from the song",
+            ));
+        }
+        let at = |s: f64| {
+            if s.is_finite() {
+                (s * fps).round().max(0.0) as u64
+            } else {
+                0
+            }
+        };
+        let mut takes: Vec<Take> = Vec::new();
+        let mut sections: Vec<Stretch> = Vec::new();
+        let gap = (FLASH_GAP_S * fps).ceil() as u64;
+        let count = board.sections.len();
+        for (i, section) in board.sections.iter().enumerate() {
+            let first = if i == 0 { 0 } else { at(section.start_s) };
+            let end = if i + 1 == count {
+                board.frames
+            } else {
+                at(board.sections[i + 1].start_s)
+            }
+            .min(board.frames);
+            if section.shots.is_empty() {
+                return Err(wrong(
+                    format!("section {} shows nothing", i + 1),
+                    "every section needs a shot",
+                ));
+            }
+            let opening = takes.len();
+            for (k, shot) in section.shots.iter().enumerate() {
+                if shot.artwork >= artworks {
+                    return Err(wrong(
+                        format!("section {} shows artwork {}, there are {artworks}", i + 1, shot.artwork),
+                        "artworks are counted from 0",
+                    ));
+                }
+                let from = if k == 0 {
+                    first
+                } else {
+                    at(shot.start_s).clamp(first, end)
+                };
+                // Shots that follow too fast would flicker: the earlier one stays.
+                if k > 0 && (from < takes.last().map_or(0, |t| t.first) + gap || from + gap / 2 > end) {
+                    continue;
+                }
+                if let Some(last) = takes.last_mut().filter(|_| k > 0) {
+                    last.end = from;
+                }
+                takes.push(Take {
+                    first: from,
+                    end,
+                    lead: from,
+                    shot: shot.clone(),
+                    look: section.look,
+                    energy: section.energy.clamp(0.0, 1.0) as f32,
+                });
+            }
+            if end <= first {
+                // Too short for a frame of its own.
+                takes.truncate(opening);
+                continue;
+            }
+            if let Some(before) = sections.last_mut() {
+                before.next = Some(opening);
+            }
+            sections.push(Stretch {
+                first,
+                end,
+                turns_from: section.turns_from.clamp(0.0, 1.0) as f32,
+                progress: section.progress.clone(),
+                eased: section.look != Look::Seed,
+                next: None,
+            });
+        }
+        if takes.is_empty() {
+            return Err(wrong("no section lasts a frame".into(), "make it again from the song"));
+        }
+        let mut line = Self {
+            fps,
+            frames: board.frames,
+            takes,
+            sections,
+            beats: Vec::new(),
+            swell_step_s: board.swell_step_s,
+            swell_sum: summed(&board.swell),
+        };
+        line.find_leads();
+        line.beats = line.beats_of(board);
+        Ok(line)
+    }
+
+    /// From which frame on each take shines through the one before.
+    fn find_leads(&mut self) {
+        for i in 0..self.sections.len() {
+            let Some(next) = self.sections[i].next else { continue };
+            let (first, end) = (self.sections[i].first, self.sections[i].end);
+            let lead = (first..end).find(|f| self.turn_within(i, *f) > 0.0).unwrap_or(end);
+            self.takes[next].lead = lead;
+        }
+    }
+
+    fn beats_of(&self, board: &Storyboard) -> Vec<Beat> {
+        let gap = (FLASH_GAP_S * self.fps).ceil() as u64;
+        let cuts: Vec<u64> = self
+            .takes
+            .iter()
+            .skip(1)
+            .filter(|t| t.lead == t.first)
+            .map(|t| t.first)
+            .collect();
+        let mut events: Vec<_> = board.events.iter().filter(|e| e.frame < self.frames).collect();
+        events.sort_by_key(|e| e.frame);
+        let mut beats: Vec<Beat> = Vec::new();
+        let (mut last_jump, mut before) = (None::<u64>, 0.0);
+        for event in events {
+            let strength = if event.strength.is_finite() {
+                event.strength.clamp(0.0, 1.0) as f32
+            } else {
+                0.0
+            };
+            let has = |act: Act| if event.acts.contains(&act) { strength } else { 0.0 };
+            let mut beat = Beat {
+                frame: event.frame,
+                pulse: has(Act::Pulse),
+                flash: has(Act::Flash),
+                leak: has(Act::LightLeak),
+                before,
+            };
+            let near_cut = {
+                let k = cuts.partition_point(|c| *c + gap <= beat.frame);
+                cuts[k..]
+                    .iter()
+                    .take_while(|c| **c < beat.frame + gap)
+                    .any(|c| *c != beat.frame)
+            };
+            let near_jump = last_jump.is_some_and(|f| beat.frame < f + gap);
+            if near_cut || near_jump {
+                (beat.flash, beat.leak) = (0.0, 0.0);
+            } else if beat.flash > 0.0 || beat.leak > 0.0 {
+                last_jump = Some(beat.frame);
+            }
+            before += beat.pulse;
+            // Two events of one frame are one.
+            match beats.last_mut() {
+                Some(last) if last.frame == beat.frame => {
+                    last.pulse = last.pulse.max(beat.pulse);
+                    last.flash = last.flash.max(beat.flash);
+                    last.leak = last.leak.max(beat.leak);
+                    before = last.before + last.pulse;
+                }
+                _ => beats.push(beat),
+            }
+        }
+        beats
+    }
+
+    /// The take that frame `i` shows and, where it is turning into the next, that one's index and how far, 0 to 1.
+    pub(crate) fn shown(&self, i: u64) -> (usize, Option<(usize, f32)>) {
+        let take = self.takes.partition_point(|t| t.first <= i).saturating_sub(1);
+        let section = self.sections.partition_point(|s| s.first <= i).saturating_sub(1);
+        let turning = self
+            .sections
+            .get(section)
+            .and_then(|s| s.next)
+            .filter(|next| *next == take + 1);
+        let turn = turning
+            .map(|next| (next, self.turn_within(section, i)))
+            .filter(|(_, t)| *t > 0.0);
+        (take, turn)
+    }
+
+    fn turn_within(&self, section: usize, i: u64) -> f32 {
+        let Some(s) = self.sections.get(section) else {
+            return 0.0;
+        };
+        let k = (i - s.first.min(i)) as usize;
+        let way = s
+            .progress
+            .get(k.min(s.progress.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(0.0);
+        if way <= s.turns_from || s.turns_from >= 1.0 {
+            return 0.0;
+        }
+        let t = ((way - s.turns_from) / (1.0 - s.turns_from)).clamp(0.0, 1.0);
+        if s.eased { t * t * (3.0 - 2.0 * t) } else { t }
+    }
+
+    /// What the beats amount to at frame `i`; a jump falls to a third within `pulse_s`.
+    pub(crate) fn drive(&self, i: u64, pulse_s: f32) -> Drive {
+        let end = self.beats.partition_point(|b| b.frame <= i);
+        let mut drive = Drive::default();
+        if end == 0 {
+            return drive;
+        }
+        let last = &self.beats[end - 1];
+        drive.turned = last.before + last.pulse;
+        for beat in self.beats[..end].iter().rev() {
+            let age = (i - beat.frame) as f32 / self.fps as f32;
+            if age > 3.0 {
+                break;
+            }
+            drive.pulse += beat.pulse * (-age / pulse_s).exp();
+            drive.flash += beat.flash * (-age / 0.13).exp();
+            drive.turned -= beat.pulse * (-age / 0.22).exp();
+            if beat.leak > 0.0 {
+                // A quick bloom, then a slow fade; the strongest one that still shines is the one that is seen.
+                let shine = beat.leak * (-age / 0.75).exp();
+                if shine > drive.leak {
+                    (drive.leak, drive.leak_event) = (shine, beat.frame);
+                }
+            }
+        }
+        drive.pulse = drive.pulse.min(1.4);
+        drive.flash = drive.flash.min(1.0);
+        drive
+    }
+
+    /// How far take `k` has come at frame `i`, 0 to 1: half by time, half by the harmonic part heard so far.
+    pub(crate) fn travelled(&self, k: usize, i: u64) -> f32 {
+        let take = &self.takes[k];
+        let span = (take.end - take.lead.min(take.end)).max(1) as f32;
+        let time = (i.saturating_sub(take.lead)) as f32 / span;
+        let (a, b, c) = (
+            self.swelled(take.lead),
+            self.swelled(i.max(take.lead)),
+            self.swelled(take.end),
+        );
+        let heard = if c - a > 1e-3 { (b - a) / (c - a) } else { time };
+        (0.5 * time + 0.5 * heard).clamp(0.0, 1.0)
+    }
+
+    fn swelled(&self, i: u64) -> f32 {
+        let last = self.swell_sum.len() - 1;
+        if self.swell_step_s <= 0.0 || last == 0 {
+            return 0.0;
+        }
+        let x = (i as f64 / self.fps / self.swell_step_s).min(last as f64);
+        let k = (x as usize).min(last - 1);
+        let t = (x - k as f64) as f32;
+        self.swell_sum[k] + (self.swell_sum[k + 1] - self.swell_sum[k]) * t
+    }
+}
+
+/// Running sums, beginning with 0.
+fn summed(curve: &[f32]) -> Vec<f32> {
+    let mut sum = 0.0f64;
+    std::iter::once(0.0)
+        .chain(curve.iter().map(|v| {
+            sum += if v.is_finite() {
+                f64::from(v.clamp(0.0, 1.0))
+            } else {
+                0.0
+            };
+            sum as f32
+        }))
+        .collect()
+}
