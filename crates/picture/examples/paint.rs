@@ -36,13 +36,26 @@ fn main() -> Result<(), Fails> {
     options.look = Look::named(look).ok_or("no such look")?;
     let (w, h) = size.split_once('x').ok_or("a size is WIDTHxHEIGHT")?;
     options.size = (w.parse()?, h.parse()?);
-    options.fps = Rational { num: fps.parse()?, den: 1 };
+    options.fps = Rational {
+        num: fps.parse()?,
+        den: 1,
+    };
     let song: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(heard)?)?;
     let numbers = |name: &str| -> Vec<f32> {
-        song[name].as_array().into_iter().flatten().filter_map(|v| v.as_f64().map(|v| v as f32)).collect()
+        song[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.as_f64().map(|v| v as f32))
+            .collect()
     };
     let pairs = |name: &str| -> Vec<(f64, f64)> {
-        song[name].as_array().into_iter().flatten().filter_map(|p| Some((p[0].as_f64()?, p[1].as_f64()?))).collect()
+        song[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|p| Some((p[0].as_f64()?, p[1].as_f64()?)))
+            .collect()
     };
     let beats: Vec<f64> = numbers("beats").into_iter().map(f64::from).collect();
     let onsets: Vec<(f64, f32)> = pairs("onsets").into_iter().map(|(t, s)| (t, s as f32)).collect();
@@ -53,7 +66,11 @@ fn main() -> Result<(), Fails> {
         tempo: song["tempo"].as_f64().unwrap_or(0.0),
         key: song["tonic"].as_u64().map(|tonic| Key {
             tonic: tonic as u8,
-            mode: if song["minor"].as_bool() == Some(true) { Mode::Aeolian } else { Mode::Ionian },
+            mode: if song["minor"].as_bool() == Some(true) {
+                Mode::Aeolian
+            } else {
+                Mode::Ionian
+            },
         }),
         beats: &beats,
         onsets: &onsets,
@@ -66,8 +83,10 @@ fn main() -> Result<(), Fails> {
         ..Heard::default()
     };
     let longest = 2 * options.size.0.max(options.size.1);
-    let artworks =
-        art.iter().map(|p| Ok(Artwork::decode(p, &std::fs::read(p)?, longest)?)).collect::<Result<Vec<_>, Fails>>()?;
+    let artworks = art
+        .iter()
+        .map(|p| Ok(Artwork::decode(p, &std::fs::read(p)?, longest)?))
+        .collect::<Result<Vec<_>, Fails>>()?;
     let info: Vec<ArtInfo> = artworks.iter().map(|a| a.info().clone()).collect();
     let board = storyboard(&heard, &info, &options, &GenreTable::default());
     if let Some(path) = board_path {
