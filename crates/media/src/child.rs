@@ -127,11 +127,11 @@ pub(crate) enum Finish<R> {
 
 /// Runs a job and returns all of its standard output, at most 256 MiB.
 pub(crate) fn capture(tools: &Tools, limits: &Limits, watch: &dyn Watch, job: Job) -> Result<Vec<u8>, MediaError> {
-    capture_with_complaint(tools, limits, watch, job).map(|(text, _)| text)
+    capture_with_messages(tools, limits, watch, job).map(|(text, _)| text)
 }
 
-/// The same, with the last thing it complained of.
-pub(crate) fn capture_with_complaint(
+/// The same, with what it complained of.
+pub(crate) fn capture_with_messages(
     tools: &Tools,
     limits: &Limits,
     watch: &dyn Watch,
@@ -170,8 +170,8 @@ struct SignalState {
 }
 
 /// Starts the job, holds the conversation `talk` on the calling thread, and sees the child to its end: killed on
-/// cancellation, on error, on timeout and on panic; always reaped. Returns what the conversation came to and the
-/// warnings the child wrote.
+/// cancellation, on error, on timeout and on panic; always reaped. Returns what the conversation came to and what the
+/// child complained of.
 pub(crate) fn run<R>(
     tools: &Tools,
     limits: &Limits,
@@ -227,7 +227,7 @@ pub(crate) fn run<R>(
         return Err(if state.cancelled { Cancelled.into() } else { error });
     }
     if let Ok(Finish::Stop(result)) = talked {
-        return Ok((result, complaint::last_line(&messages)));
+        return Ok((result, messages));
     }
     if state.cancelled {
         return Err(Cancelled.into());
@@ -240,7 +240,7 @@ pub(crate) fn run<R>(
         });
     }
     match (talked, status) {
-        (Ok(Finish::Wait(result)), Ok(status)) if status.success() => Ok((result, complaint::last_line(&messages))),
+        (Ok(Finish::Wait(result)), Ok(status)) if status.success() => Ok((result, messages)),
         (Err(Halt::Pipe(error)), Ok(status)) if status.success() => Err(MediaError::Failed {
             doing: job.doing,
             subject: job.subject,

@@ -70,7 +70,7 @@ fn clean(line: &str) -> String {
 }
 
 /// The number pair in `Picture size 100000x100000 is invalid`.
-fn refused_size(messages: &str) -> Option<&str> {
+pub(crate) fn refused_size(messages: &str) -> Option<&str> {
     let rest = messages
         .split_once("Picture size ")
         .or_else(|| messages.split_once("Invalid image size "))?
@@ -164,6 +164,17 @@ pub(crate) fn judge(
         doing,
         subject: subject_owned,
         why,
+    }
+}
+
+/// The error for a picture whose size ffmpeg itself refused.
+pub(crate) fn too_large(input: &Path, size: &str, limits: &Limits) -> MediaError {
+    let limit = format!("{} pixels a side and {} in all", limits.side, limits.pixels);
+    MediaError::TooLarge {
+        input: input.to_owned(),
+        what: "the picture",
+        found: format!("{size} pixels"),
+        limit,
     }
 }
 

@@ -18,7 +18,7 @@ use synchresis_cue::{Footage, FootageKind, Frame, Watch};
 use crate::{
     Limits, MediaError, Tools, child,
     child::{Finish, Halt, Job},
-    nut, sniff,
+    complaint, nut, sniff,
     tools::Tool,
 };
 
@@ -88,7 +88,7 @@ pub fn decode_frames(
     let job = job(footage, input, options, (width, height), limits);
     let length = footage.duration_s;
     let mut clock = FrameClock::default();
-    let ((), complaint) = child::run(tools, limits, watch, job, |pipes| {
+    let ((), messages) = child::run(tools, limits, watch, job, |pipes| {
         enlarge(&pipes.out);
         // Frames are read ahead on a thread of their own, so that ffmpeg seldom waits for what looks at them.
         thread::scope(|scope| {
@@ -150,6 +150,7 @@ pub fn decode_frames(
         MediaError::NotMedia { input, why } => MediaError::NoFrames { input, why },
         other => other,
     })?;
+    let complaint = complaint::last_line(&messages);
     if clock.frames == 0 {
         let why = if complaint.is_empty() {
             "it has none".into()
@@ -267,15 +268,17 @@ pub(crate) fn turn(rotation: u16) -> &'static str {
     }
 }
 
-/// The input options by which ffmpeg's times become the film's: the container's own, less its beginning. Transport
-/// streams keep ffmpeg's usual way, which mends breaks in their clocks and counts from the same beginning.
+/// The input options by which ffmpeg's times become the film's: the container's own, less its beginning.
 pub(crate) fn timeline_args(footage: &Footage) -> Vec<String> {
-    if matches!(footage.container.as_str(), "mpegts" | "mpeg") {
-        return Vec::new();
+    let mut offset_s = -footage.container_start_s;
+    if offset_s != 0.0 && matches!(footage.container.as_str(), "mpegts" | "mpeg") {
+        // By exactly the beginning, ffmpeg takes it for its own doing and makes the first stream that is used begin at 0.
+        // A microsecond is a tenth of these containers' tick.
+        offset_s += 1e-6;
     }
     let mut args = vec!["-copyts".to_owned()];
-    if footage.container_start_s != 0.0 {
-        args.extend(["-itsoffset".to_owned(), format!("{:.6}", -footage.container_start_s)]);
+    if offset_s != 0.0 {
+        args.extend(["-itsoffset".to_owned(), format!("{offset_s:.6}")]);
     }
     args
 }

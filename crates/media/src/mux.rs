@@ -13,6 +13,7 @@ use crate::{
     decode::timeline_args,
     encode::tag,
     output::Output,
+    probe::first_audio_packet,
     sniff,
     tools::Tool,
 };
@@ -68,15 +69,24 @@ pub fn mux(job: &MuxJob<'_>, tools: &Tools, limits: &Limits, watch: &dyn Watch) 
     let inputs: Vec<&Path> = [Some(job.input), job.audio].into_iter().flatten().collect();
     let output = Output::prepare(job.output, &inputs, job.force)?;
     let left_out = left_out(job, container);
+    let run = |copy, delay_s| run(job, container, &output, copy, delay_s, tools, limits, watch);
+    let delay_s = if container == Container::Webm {
+        OPUS_DELAY_S
+    } else {
+        0.0
+    };
+    let mut copied = true;
     let picture = match must_reencode(job.footage, container) {
         Some(why) => {
-            run(job, container, &output, false, tools, limits, watch)?;
+            copied = false;
+            run(false, delay_s)?;
             Picture::Reencoded { why }
         }
-        None => match run(job, container, &output, true, tools, limits, watch) {
+        None => match run(true, delay_s) {
             Ok(()) => Picture::Copied,
             Err(MediaError::Failed { why, .. } | MediaError::NotMedia { why, .. }) => {
-                run(job, container, &output, false, tools, limits, watch)?;
+                copied = false;
+                run(false, delay_s)?;
                 let codec = &job.footage.video.codec;
                 Picture::Reencoded {
                     why: format!("{codec} does not go into {} ({why})", container.muxer()),
@@ -85,9 +95,20 @@ pub fn mux(job: &MuxJob<'_>, tools: &Tools, limits: &Limits, watch: &dyn Watch) 
             Err(error) => return Err(error),
         },
     };
+    if container == Container::Webm && job.audio.is_some() {
+        // Some versions of ffmpeg add Opus's delay when they write, some do not. The film says which.
+        let film = first_audio_packet(output.path(), tools, limits, watch)?;
+        let off_s = film.map_or(0.0, |first_s| -OPUS_DELAY_S - first_s);
+        if off_s.abs() > 0.002 {
+            run(copied, delay_s + off_s)?;
+        }
+    }
     output.finish()?;
     Ok(Muxed { picture, left_out })
 }
+
+/// What libopus puts before the first sample: 312 samples at 48 kHz. A player takes it away again, by what WebM says.
+const OPUS_DELAY_S: f64 = 312.0 / 48_000.0;
 
 /// Why the picture cannot be copied, where that is known beforehand.
 fn must_reencode(footage: &Footage, container: Container) -> Option<String> {
@@ -119,11 +140,13 @@ fn left_out(job: &MuxJob<'_>, container: Container) -> Vec<String> {
         .collect()
 }
 
+#[expect(clippy::too_many_arguments, reason = "one caller, which has them all at hand")]
 fn run(
     job: &MuxJob<'_>,
     container: Container,
     output: &Output,
     copy: bool,
+    delay_s: f64,
     tools: &Tools,
     limits: &Limits,
     watch: &dyn Watch,
@@ -145,6 +168,9 @@ fn run(
         .args(["-i"])
         .read(job.input);
     if let Some(audio) = job.audio {
+        if delay_s != 0.0 {
+            run = run.args(["-itsoffset".to_owned(), format!("{delay_s:.6}")]);
+        }
         run = run.args(sniff::input_args("")).args(["-i"]).read(audio);
     }
     run = run.args(["-map".to_owned(), format!("0:{}", footage.video.index)]);
@@ -163,10 +189,7 @@ fn run(
             "passthrough"
         };
         let mut run = run
-            .args([
-                "-filter:v:0",
-                "scale=ceil(iw*max(sar\\,1)/2)*2:ceil(ih/min(sar\\,1)/2)*2:flags=bicubic,setsar=1",
-            ])
+            .args(["-filter:v:0", "scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=bicubic"])
             .args(["-fps_mode", rate]);
         if container != Container::Avi {
             run = run.args(["-enc_time_base", "-1"]);
@@ -202,6 +225,10 @@ fn run(
     run = tag(run, job.title, job.comment);
     if container.is_quicktime() {
         run = run.args(["-movflags", "+faststart"]);
+    }
+    if matches!(container, Container::Mkv | Container::Webm) {
+        // Or the sound's priming, which begins before 0, would push the picture 21 ms back.
+        run = run.args(["-avoid_negative_ts", "disabled"]);
     }
     let run = run.args(["-f", container.muxer()]).write(output.path());
     child::run(tools, limits, watch, run, |pipes| {

@@ -382,3 +382,110 @@ fn skip(from: &mut impl Read, bytes: u64) -> io::Result<()> {
         _ => Err(ErrorKind::UnexpectedEof.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(mut n: u64) -> Vec<u8> {
+        let mut bytes = vec![(n & 127) as u8];
+        while n > 127 {
+            n >>= 7;
+            bytes.push((n & 127) as u8 | 128);
+        }
+        bytes.reverse();
+        bytes
+    }
+
+    fn packet(start: u64, body: &[u8]) -> Vec<u8> {
+        let mut bytes = start.to_be_bytes().to_vec();
+        bytes.extend(number(body.len() as u64 + 4));
+        bytes.extend(body);
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    /// A film of frames with these timestamps (in ticks of 1001/30000 s) and these bytes.
+    fn film(frames: &[(u64, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = FILE_ID.to_vec();
+        let mut main = [3u64, 1, 65_536, 1, 1001, 30_000].map(number).concat();
+        // One run of 255 codes, all alike: timestamp and size are coded with the frame.
+        main.extend(
+            [
+                number(CODED_PTS | SIZE_MSB),
+                number(6),
+                vec![0],
+                number(1),
+                number(0),
+                number(0),
+                number(0),
+                number(255),
+            ]
+            .concat(),
+        );
+        main.extend(number(0));
+        bytes.extend(packet(MAIN, &main));
+        bytes.extend(packet(
+            STREAM,
+            &[&[0, 0, 4][..], b"I420", &[0, 7, 1, 0, 0, 0, 2, 2, 0, 0, 0]].concat(),
+        ));
+        for (pts, data) in frames {
+            bytes.extend(packet(SYNCPOINT, &[number(*pts), number(0)].concat()));
+            // The first codes hold low sizes in `size_lsb`: code 0 has 0.
+            bytes.push(0);
+            bytes.extend(number(pts + 128));
+            bytes.extend(number(data.len() as u64));
+            bytes.extend(data);
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<Vec<(f64, Vec<u8>)>> {
+        let mut reader = Reader::new(bytes, 4096);
+        let (mut packet, mut all) = (Vec::new(), Vec::new());
+        while let Some(time_s) = reader.next(&mut packet)? {
+            all.push((time_s, packet.clone()));
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn a_film_cut_within_a_frame_ends_as_if_whole() {
+        let whole = film(&[(0, vec![1; 100]), (1, vec![2; 100])]);
+        assert_eq!(read(&whole).expect("reads").len(), 2);
+        assert!(read(&whole[..whole.len() - 1]).is_err());
+        assert!(read(b"").expect("nothing").is_empty());
+        assert!(read(b"nut/multimedia contained").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_or_its_time_changes_on_the_way(
+            frames in proptest::collection::vec((0u64..1 << 40, proptest::collection::vec(any::<u8>(), 0..300)), 0..20),
+        ) {
+            let heard = read(&film(&frames)).expect("reads");
+            prop_assert_eq!(heard.len(), frames.len());
+            for ((time_s, data), (pts, sent)) in heard.iter().zip(&frames) {
+                prop_assert_eq!(data, sent);
+                prop_assert!((time_s - *pts as f64 * 1001.0 / 30_000.0).abs() < 1e-6);
+            }
+        }
+
+        #[test]
+        fn foreign_bytes_bring_it_down_or_fill_the_memory(
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+            at in 0usize..300,
+        ) {
+            let mut bytes = film(&[(0, vec![7; 50]), (5, vec![8; 60])]);
+            for (i, byte) in noise.iter().enumerate() {
+                if let Some(place) = bytes.get_mut(at + i) {
+                    *place = *byte;
+                }
+            }
+            let _ = read(&bytes);
+            let _ = read(&noise);
+        }
+    }
+}

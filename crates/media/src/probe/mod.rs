@@ -10,7 +10,7 @@ use self::report::{Packet, Report, StreamReport};
 use crate::{
     Limits, MediaError, Tools, child,
     child::Job,
-    exif,
+    complaint, exif,
     sniff::{self, Sniffed},
     tools::Tool,
 };
@@ -54,6 +54,25 @@ pub fn probe_audio(input: &Path, tools: &Tools, limits: &Limits, watch: &dyn Wat
     let mut audio = audio_stream(&report, stream, report.origin(None)).ok_or_else(no_sound)?;
     audio.start_s = audio.start_s.max(0.0);
     Ok(audio)
+}
+
+/// Timestamp of the first packet of the sound, in the container's seconds.
+pub(crate) fn first_audio_packet(
+    input: &Path,
+    tools: &Tools,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Option<f64>, MediaError> {
+    let (report, _, _) = report(input, tools, limits, watch)?;
+    let Some(audio) = report.best("audio") else {
+        return Ok(None);
+    };
+    let times = report
+        .packets
+        .iter()
+        .filter(|p| p.stream == audio.index)
+        .filter_map(|p| p.pts_s);
+    Ok(times.reduce(f64::min))
 }
 
 /// Whether the input is a picture by its first bytes; a GIF or an animated PNG may yet be one.
@@ -107,7 +126,14 @@ fn report(input: &Path, tools: &Tools, limits: &Limits, watch: &dyn Watch) -> Re
         .args(force)
         .read(input)
         .within(limits.probe_wall_clock_s);
-    let (text, complaint) = child::capture_with_complaint(tools, limits, watch, job)?;
+    let (text, messages) = child::capture_with_messages(tools, limits, watch, job).map_err(|error| match error {
+        // By its name alone it was taken for a film.
+        MediaError::Truncated { input, .. } if sniffed == Sniffed::Unknown => MediaError::NotMedia {
+            input,
+            why: "its first bytes are those of no kind that is known".into(),
+        },
+        other => other,
+    })?;
     let report = Report::parse(&text).map_err(|why| MediaError::NotMedia {
         input: input.to_owned(),
         why,
@@ -119,7 +145,13 @@ fn report(input: &Path, tools: &Tools, limits: &Limits, watch: &dyn Watch) -> Re
     if found as u64 > u64::from(limits.streams) {
         return Err(too_large(input, "the number of streams", found, limits.streams));
     }
+    if let Some(size) = complaint::refused_size(&messages)
+        && report.best("video").is_none_or(|video| video.width == 0)
+    {
+        return Err(complaint::too_large(input, size, limits));
+    }
     if report.streams.iter().all(|s| s.codec.is_empty()) {
+        let complaint = complaint::last_line(&messages);
         let why = if complaint.is_empty() {
             "it holds no stream that is known".into()
         } else {

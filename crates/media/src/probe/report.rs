@@ -318,7 +318,7 @@ mod tests {
             });
             let report = Report::parse(json.to_string().as_bytes()).expect("is JSON");
             let stream = &report.streams[0];
-            prop_assert!(stream.rotation % 90 == 0 && stream.rotation < 360);
+            prop_assert!(stream.rotation.is_multiple_of(90) && stream.rotation < 360);
             prop_assert!(report.origin(Some(stream)).is_finite());
             let _ = extent(&text, n);
         }

@@ -1,5 +1,10 @@
 //! Clips made by ffmpeg for the tests, in a folder that cleans up after itself.
-#![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "every test file uses its own part"
+)]
 
 use std::path::{Path, PathBuf};
 
