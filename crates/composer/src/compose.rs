@@ -1,8 +1,8 @@
 //! From the grid of bars to a performed piece.
 
 use synchresis_cue::{
-    ChordCue, CueSheet, InstrumentCue, Key, Layer, Meter, Mode, Mood, Role, Score, Sighting, Spotting, TempoMark,
-    Track, VoiceFamily,
+    ChordCue, CueSheet, InstrumentCue, Key, Layer, Meter, Mode, Mood, Role, Score, SectionCue, Sighting, Spotting,
+    TempoMark, Track, VoiceFamily,
 };
 
 use crate::form::form;
@@ -19,6 +19,7 @@ use crate::style::{Plays, Style};
 /// same notes; another seed gives another tune on the same grid. Nothing sounds after `spotting.music_end_s`.
 pub fn compose(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &Style, seed: u64) -> (CueSheet, Score) {
     let mut cues = form(sighting, mood, spotting, style, seed);
+    spread(&mut cues);
     for cue in &mut cues {
         if cue.layers.is_empty() {
             cue.layers = style.layers_at(cue.role, cue.intensity);
@@ -64,6 +65,25 @@ pub fn compose(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &St
             marks: marks(&piece),
         },
     )
+}
+
+/// Spreads the sections' intensities over the style's ladder: the quietest section still has ground and tune, the
+/// fullest comes near the top, and the order stays that of the form.
+fn spread(cues: &mut [SectionCue]) {
+    let sounding = |c: &&mut SectionCue| c.role != Role::Silence;
+    let (low, high) = cues
+        .iter()
+        .filter(|c| c.role != Role::Silence)
+        .fold((1.0f64, 0.0f64), |(l, h), c| (l.min(c.intensity), h.max(c.intensity)));
+    let (floor, ceiling) = (low.max(0.3), high.max((low.max(0.3) + 0.35).min(0.85)));
+    for cue in cues.iter_mut().filter(sounding) {
+        let x = if high - low > 0.02 {
+            (cue.intensity - low) / (high - low)
+        } else {
+            0.5
+        };
+        cue.intensity = synchresis_cue::round_to(floor + (ceiling - floor) * x, 3);
+    }
 }
 
 fn cue_sheet(

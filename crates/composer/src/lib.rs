@@ -11,6 +11,7 @@ mod harmony;
 mod melody;
 pub mod midi;
 pub mod mood;
+pub mod musicxml;
 mod orchestra;
 mod perform;
 mod plan;

@@ -52,8 +52,8 @@ fn lay(
     let predominant = (theme.predominant.clone(), Function::Predominant);
     if span.cue.role == Role::Build && n >= 4 {
         // Tension gathers: no rest in the second half.
-        for i in n / 2..n {
-            line[i] = if i % 2 == 0 {
+        for (i, slot) in line.iter_mut().enumerate().skip(n / 2) {
+            *slot = if i.is_multiple_of(2) {
                 predominant.clone()
             } else {
                 dominant.clone()

@@ -103,7 +103,7 @@ fn alone(want: &Want, pitch: i32, chord: &Chord, taste: Taste, against: Option<u
     let inside = chord.has(pitch);
     let weight = want.strength.max((want.len / 2.0).min(1.0));
     if !inside {
-        cost += 0.5 + 4.5 * weight * weight;
+        cost += 0.15 + 4.3 * weight * weight;
         // A semitone above a chord tone grates against it.
         if chord.has(pitch - 1) {
             cost += 2.0 * weight;
@@ -116,7 +116,7 @@ fn alone(want: &Want, pitch: i32, chord: &Chord, taste: Taste, against: Option<u
                 [0, 2, 4, 7, 9]
             };
             if !five.contains(&above) {
-                cost += 2.0;
+                cost += 1.3;
             }
         }
     }
@@ -153,7 +153,7 @@ fn between(a: &Want, b: &Want, from: (i32, i32), to: (i32, i32), before: &Chord,
         None => f64::from(leap) * 0.05,
     };
     if leap > 4 {
-        cost += f64::from(leap - 4) * (0.45 - 0.35 * taste.leaps);
+        cost += f64::from(leap - 4) * (0.55 - 0.4 * taste.leaps);
     }
     if leap > 12 {
         cost += 15.0;

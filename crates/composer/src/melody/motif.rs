@@ -137,10 +137,11 @@ fn contour(dice: &mut Dice, count: usize, leaps: f64) -> Vec<i32> {
             }
         })
         .collect();
-    let at = dice.below(count.max(1));
-    if dice.chance(0.45 + leaps) {
+    // The leap stands early enough to be answered within the cell.
+    let at = dice.below(count.saturating_sub(3).max(1));
+    if dice.chance(0.4 + leaps * 0.8) {
         let sign = if dice.chance(0.65) { 1 } else { -1 };
-        line[at] = sign * *dice.pick(&[3, 4, 4, 5, 3]).unwrap_or(&4);
+        line[at] = sign * *dice.pick(&[3, 4, 2, 5, 3, 4]).unwrap_or(&4);
         if let Some(after) = line.get_mut(at + 1) {
             *after = -sign;
         }

@@ -53,7 +53,7 @@ impl Turn {
 /// Weight of a place in a bar.
 pub(crate) fn strength(at: f64, meter: Meter) -> f64 {
     let total = meter.quarters();
-    let compound = meter.unit == 8 && meter.beats % 3 == 0;
+    let compound = meter.unit == 8 && meter.beats.is_multiple_of(3);
     let beat = if compound { 1.5 } else { 1.0 };
     let on = |unit: f64| ((at / unit) - (at / unit).round()).abs() < 0.02;
     if at < 0.02 {
@@ -299,7 +299,7 @@ fn set(tune: &Tune, turn: Turn, meter: Meter, i: usize, line: &[Turn], breath: f
             plain(&tune.head, 1, (tune.sequence - walked).clamp(-5, 5))
         }
         Turn::Inversion => plain(&tune.head, -1, tune.sequence),
-        Turn::Continuation => plain(&tune.tail, 1, if i % 2 == 0 { 1 } else { -1 }),
+        Turn::Continuation => plain(&tune.tail, 1, if i.is_multiple_of(2) { 1 } else { -1 }),
         Turn::Augmentation => {
             // The head at half speed: its first half in one bar, its second in the next.
             let steps = tune.head.steps(meter);

@@ -137,7 +137,7 @@ fn swing(q: f64, piece: &Piece, share: f64, unit: u8) -> f64 {
     let bar = piece.grid.bar_at(q);
     let info = &piece.grid.bars()[bar];
     // Compound meters and free bars have their own lilt.
-    if info.free || (info.meter.unit == 8 && info.meter.beats % 3 == 0) {
+    if info.free || (info.meter.unit == 8 && info.meter.beats.is_multiple_of(3)) {
         return q;
     }
     let pair = if unit == 16 { 0.5 } else { 1.0 };

@@ -11,13 +11,31 @@ const FILES: &[(&str, &str)] = &[
         "cinematic-strings.toml",
         include_str!("../../styles/cinematic-strings.toml"),
     ),
+    ("trailer.toml", include_str!("../../styles/trailer.toml")),
     ("piano-solo.toml", include_str!("../../styles/piano-solo.toml")),
+    ("minimalist.toml", include_str!("../../styles/minimalist.toml")),
+    ("lo-fi.toml", include_str!("../../styles/lo-fi.toml")),
     (
         "electronic-house.toml",
         include_str!("../../styles/electronic-house.toml"),
     ),
+    ("synthwave.toml", include_str!("../../styles/synthwave.toml")),
+    ("drum-and-bass.toml", include_str!("../../styles/drum-and-bass.toml")),
     ("acoustic-folk.toml", include_str!("../../styles/acoustic-folk.toml")),
+    ("rock.toml", include_str!("../../styles/rock.toml")),
+    ("jazz-trio.toml", include_str!("../../styles/jazz-trio.toml")),
+    ("bossa.toml", include_str!("../../styles/bossa.toml")),
+    ("funk.toml", include_str!("../../styles/funk.toml")),
+    ("chiptune.toml", include_str!("../../styles/chiptune.toml")),
     ("tension.toml", include_str!("../../styles/tension.toml")),
+    (
+        "comedy-pizzicato.toml",
+        include_str!("../../styles/comedy-pizzicato.toml"),
+    ),
+    (
+        "orchestral-march.toml",
+        include_str!("../../styles/orchestral-march.toml"),
+    ),
 ];
 
 /// The styles that come with the program.
