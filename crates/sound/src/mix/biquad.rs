@@ -61,6 +61,13 @@ impl Biquad {
         Self::new([k, 2.0 * k, k], [1.0 + alpha, -2.0 * cos, 1.0 - alpha])
     }
 
+    /// Gain 1 at `hz`, less to both sides.
+    pub(super) fn band_pass(hz: f64, q: f64) -> Self {
+        let (sin, cos) = Self::angle(hz);
+        let alpha = sin / (2.0 * q);
+        Self::new([alpha, 0.0, -alpha], [1.0 + alpha, -2.0 * cos, 1.0 - alpha])
+    }
+
     /// `db` at `hz`, 0 dB far from it.
     pub(super) fn bell(hz: f64, q: f64, db: f64) -> Self {
         let (sin, cos) = Self::angle(hz);
@@ -197,6 +204,7 @@ mod tests {
         assert!((gain_db(Biquad::low_pass(5000.0, 0.707), 5000.0) + 3.01).abs() < 0.05);
         assert!((gain_db(Biquad::bell(3000.0, 0.8, -5.0), 3000.0) + 5.0).abs() < 0.05);
         assert!((gain_db(Biquad::high_shelf(6000.0, 3.0), 20_000.0) - 3.0).abs() < 0.1);
+        assert!(gain_db(Biquad::band_pass(2800.0, 0.7), 2800.0).abs() < 0.05);
     }
 
     #[test]

@@ -28,6 +28,9 @@ const SLOW_ATTACK: f32 = 0.03;
 /// Distance kept from the ceiling, dB: other meters reconstruct with other filters.
 const MARGIN_DB: f64 = 0.15;
 
+/// How near the loudness must come, LU.
+const CLOSE_LU: f64 = 0.01;
+
 /// What the master should do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target {
@@ -191,20 +194,46 @@ fn find_gain(cells: &Cells, target: &Target, ceiling: f32) -> f32 {
     let highest = cells.peaks.iter().copied().fold(0.0f32, f32::max);
     let most = decibel_to_gain(target.most_gain_db)
         .min(f64::from(ceiling) * decibel_to_gain(target.most_limiting_db) / f64::from(highest.max(1e-9)));
-    let mut gain = decibel_to_gain(target.loudness_lufs - loudness);
-    for _ in 0..12 {
-        if gain >= most {
+    let least = decibel_to_gain(target.loudness_lufs - loudness);
+    if least >= most {
+        return most as f32;
+    }
+    let missing = |gain_db: f64| {
+        let reached = limited_loudness(cells, decibel_to_gain(gain_db) as f32, ceiling);
+        target.loudness_lufs - reached.unwrap_or(target.loudness_lufs)
+    };
+    let (mut low, mut high) = (gain_to_decibel(least), gain_to_decibel(most));
+    let mut short = missing(low);
+    if short < CLOSE_LU {
+        return least as f32;
+    }
+    // The limiter often takes little: a step beyond what is missing usually brackets the gain, and spares the far end.
+    let near = (low + 1.5 * short + 0.1).min(high);
+    let mut over = missing(near);
+    if over < 0.0 {
+        high = near;
+    } else {
+        (low, short) = (near, over);
+        over = missing(high);
+        if over > 0.0 {
             return most as f32;
         }
-        let reached = limited_loudness(cells, gain as f32, ceiling).unwrap_or(target.loudness_lufs);
-        let missing = target.loudness_lufs - reached;
-        // The limiter eats a part of each step: over-relax a little, converge from below.
-        gain *= decibel_to_gain(missing * if missing.abs() > 0.5 { 1.3 } else { 1.1 });
-        if missing.abs() < 0.005 {
+    }
+    // Regula falsi with the Illinois rule.
+    let mut gain_db = high;
+    for _ in 0..24 {
+        gain_db = low + (high - low) * (short / (short - over).max(1e-12)).clamp(0.02, 0.98);
+        let left = missing(gain_db);
+        if left.abs() < CLOSE_LU {
             break;
         }
+        if left > 0.0 {
+            (low, short, over) = (gain_db, left, 0.5 * over);
+        } else {
+            (high, over, short) = (gain_db, left, 0.5 * short);
+        }
     }
-    gain.min(most) as f32
+    decibel_to_gain(gain_db) as f32
 }
 
 /// Loudness of what a limiter would leave at `gain`.

@@ -2,12 +2,17 @@
 //!
 //! 1. [`render`] plays a score's tracks, puts them through strips, spaces and glue, and streams the music before its
 //!    master to a sink (a scratch file); stems beside it where they are asked for.
-//! 2. [`master`] brings any [`Source`] to a loudness under a true peak.
+//! 2. [`film`] sums music, effects and the film's own sound, ducks the first by the last, and masters the sum. A change
+//!    of volume needs this step alone.
+//! 3. [`master`] brings any [`Source`] to a loudness under a true peak.
 
 mod biquad;
 mod bus;
+mod character;
 mod delay;
+mod duck;
 mod envelope;
+mod film;
 mod loudness;
 mod master;
 mod peak;
@@ -17,6 +22,7 @@ mod source;
 mod strip;
 mod wav;
 
+pub use film::{Balance, Mixed, Parts, film};
 pub use master::{Mastered, Target, master};
 pub use render::{Rendered, StemSink, render};
 pub use source::{RawReader, RawWriter, Samples, Sink, Source};

@@ -1,5 +1,6 @@
 //! The mixing desk from outside: length, silence, determinism, stems, loudness, peaks, time.
 
+mod film;
 mod player;
 
 use player::{Kind, score, tune};
