@@ -54,7 +54,8 @@ fn film(look: Look, shot_s: f64) -> Sighting {
 
 /// Eighteen styles by their feelings and words alone.
 fn styles() -> Vec<Style> {
-    let rows: [(&str, (f64, f64), (f64, f64), f64, &str); 18] = [
+    type Row = (&'static str, (f64, f64), (f64, f64), f64, &'static str);
+    let rows: [Row; 18] = [
         ("ambient", (-0.4, 0.8), (-1.0, -0.35), 66.0, "ambient dreamy calm"),
         (
             "cinematic-strings",
@@ -86,7 +87,7 @@ fn styles() -> Vec<Style> {
         ("comedy-pizzicato", (0.3, 1.0), (0.0, 0.7), 116.0, "funny playful"),
         ("orchestral-march", (-0.1, 0.8), (0.2, 0.8), 112.0, "march ceremony"),
     ];
-    let row = |(name, valence, arousal, usual, words): (&str, (f64, f64), (f64, f64), f64, &str)| {
+    let row = |(name, valence, arousal, usual, words): Row| {
         let mut style = builtin()[0].clone();
         style.name = name.into();
         style.feeling.valence = valence;

@@ -4,7 +4,7 @@ use synchresis_cue::{Bar, Hit, HitKind, Meter, Mood, Spotting};
 
 use super::moments::{Weighed, ring};
 use super::reach::{self, Laid, Path, Rules, Target};
-use super::tempo;
+use super::{smooth, tempo};
 use crate::dice::Dice;
 use crate::style::Style;
 
@@ -80,7 +80,7 @@ pub(super) fn lay(
     let rules = rules(best.1, BEAM.1);
     let paths: Vec<Path> = cues
         .iter()
-        .map(|c| reach::search(&c.targets, c.window, &rules))
+        .map(|c| smooth::smooth(reach::search(&c.targets, c.window, &rules), &c.targets, &rules))
         .collect();
     assemble(weighed, &cues, &paths, &rules, &counted, duration, candidates)
 }

@@ -10,6 +10,7 @@ mod cues;
 mod grid;
 mod moments;
 mod reach;
+mod smooth;
 mod tempo;
 
 use synchresis_cue::{Hit, Mood, Sighting, Spotting};

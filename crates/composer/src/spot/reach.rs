@@ -17,7 +17,7 @@ const WORTH: f64 = 5.0;
 const HALF: f64 = 0.06;
 
 /// A state this much dearer than the best of its target is not worth keeping.
-const MARGIN: f64 = 2.5;
+const MARGIN: f64 = 2.0;
 
 /// What the bars must obey.
 #[derive(Debug, Clone)]
@@ -232,14 +232,27 @@ impl<'a> Beams<'a> {
 
     /// Keeps the best states of a target, of those that are alike only one.
     fn keep(&mut self, target: usize) -> Vec<usize> {
-        let mut open = std::mem::take(&mut self.open[target]);
-        open.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        let open = std::mem::take(&mut self.open[target]);
+        let worst = self.best[target] + MARGIN;
+        let mut order: Vec<(f64, u32)> = (0u32..)
+            .zip(&open)
+            .filter(|(_, s)| s.cost <= worst)
+            .map(|(i, s)| (s.cost, i))
+            .collect();
+        // Few of many are looked at: order only those that may be.
+        let enough = 12 * self.rules.beam;
+        if order.len() > enough {
+            order.select_nth_unstable_by(enough, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            order.truncate(enough);
+        }
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let unit = self.rules.eighth_s;
         let alike = |a: &State, b: &State| {
             (a.line_s - b.line_s).abs() < 0.12 * unit && (a.eighth_s - b.eighth_s).abs() < 0.006 * unit
         };
         let mut kept: Vec<usize> = Vec::new();
-        for state in open {
+        for (_, index) in order {
+            let state = open[index as usize];
             if kept.len() >= self.rules.beam {
                 break;
             }
@@ -327,12 +340,16 @@ impl<'a> Beams<'a> {
                     span,
                     ..Move::default()
                 };
+                let cost = base + weight * self.place_cost(place, holds) + cost;
+                if cost > self.best[next] + MARGIN {
+                    any = true;
+                    continue;
+                }
                 let Some(ramp) = self.ramp(state.eighth_s, &made) else {
                     continue;
                 };
                 any = true;
-                let places = weight * self.place_cost(place, holds);
-                let cost = base + self.ramp_cost(state.eighth_s, &ramp, &made) + places + cost;
+                let cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
                 let eighth = ramp.at(made.bars() - 1);
                 let line = if place > 0 {
                     time_s + f64::from(holds - place) * eighth
