@@ -53,4 +53,12 @@ pub enum SoundError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A song that cannot be decoded.
+    #[error("decoding the song: {reason}\nhint: {hint}")]
+    Song {
+        /// What is wrong with it.
+        reason: String,
+        /// What a person can do.
+        hint: &'static str,
+    },
 }
