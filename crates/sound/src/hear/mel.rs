@@ -75,20 +75,32 @@ fn mel_to_hz(mel: f64) -> f64 {
 
 /// `librosa.feature.melspectrogram` of samples at `rate`: a row of `bands` values for each of `1 + samples / hop` frames.
 pub fn mel_spectrogram(samples: &[f32], rate: u32, n_fft: usize, hop: usize, bands: usize) -> Vec<Vec<f32>> {
+    let mut rows = Vec::new();
+    each_mel(samples, rate, n_fft, hop, bands, |row| rows.push(row.to_vec()));
+    rows
+}
+
+/// The rows of [`mel_spectrogram`], one by one.
+pub(super) fn each_mel(
+    samples: &[f32],
+    rate: u32,
+    n_fft: usize,
+    hop: usize,
+    bands: usize,
+    mut take: impl FnMut(&[f32]),
+) {
     let bank = MelBank::new(rate, n_fft, bands);
     let mut stft = Stft::new(n_fft);
     let mut power = vec![0.0; stft.bins()];
-    let mut rows = Vec::new();
+    let mut row = vec![0.0; bands];
     let mut each = |frame: &[f32]| {
         stft.power(frame, &mut power);
-        let mut row = vec![0.0; bands];
         bank.apply(&power, &mut row);
-        rows.push(row);
+        take(&row);
     };
     let mut framer = Framer::new(n_fft, hop);
     framer.push(samples, &mut each);
     framer.finish(&mut each);
-    rows
 }
 
 /// The least power that decibels are taken of.

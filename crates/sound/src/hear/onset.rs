@@ -1,6 +1,7 @@
 //! Onset strength and onset picking as librosa has them.
 
-use super::mel::{mel_spectrogram, power_to_db};
+use super::envelope::Strength;
+use super::mel::each_mel;
 use super::spectrum::{HOP, N_FFT, RATE};
 
 /// Zeros before the first difference: one for the lag, `n_fft / (2 · hop)` for the middle of the frame.
@@ -8,27 +9,18 @@ pub(super) const LEAD: usize = 1 + N_FFT / (2 * HOP);
 
 /// `librosa.onset.onset_strength` of samples at [`RATE`]: the mean over 128 mel bands of the rise in decibels.
 pub fn onset_strength(samples: &[f32]) -> Vec<f32> {
-    strength(samples, |rises| rises.iter().sum::<f32>() / rises.len() as f32)
+    strengths(samples).0
 }
 
 /// The same with the median over bands, which is what `librosa.beat.beat_track` listens to.
 pub fn onset_strength_median(samples: &[f32]) -> Vec<f32> {
-    strength(samples, median_of)
+    strengths(samples).1
 }
 
-fn strength(samples: &[f32], aggregate: impl Fn(&mut [f32]) -> f32) -> Vec<f32> {
-    let mut rows = mel_spectrogram(samples, RATE, N_FFT, HOP, 128);
-    power_to_db(&mut rows);
-    let mut out = vec![0.0; LEAD];
-    let mut rises = vec![0.0; 128];
-    for pair in rows.windows(2) {
-        for (rise, (before, now)) in rises.iter_mut().zip(pair[0].iter().zip(&pair[1])) {
-            *rise = (now - before).max(0.0);
-        }
-        out.push(aggregate(&mut rises));
-    }
-    out.truncate(rows.len());
-    out
+fn strengths(samples: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let mut strength = Strength::default();
+    each_mel(samples, RATE, N_FFT, HOP, 128, |row| strength.push(row));
+    strength.finish()
 }
 
 /// Median, the mean of the middle two of an even count. Reorders the values; 0 of nothing.

@@ -215,7 +215,7 @@ mod tests {
     fn pulses(n: usize, period: usize, start: usize) -> Vec<f32> {
         (0..n)
             .map(|i| {
-                if i >= start && (i - start) % period == 0 {
+                if i >= start && (i - start).is_multiple_of(period) {
                     3.0
                 } else {
                     0.05
@@ -232,7 +232,10 @@ mod tests {
             assert!((bpm - 60.0 * frame_rate() / period as f64).abs() < 1e-9, "{bpm}");
             assert!(beats.len() > 1400 / period, "{}", beats.len());
             // The last beat may hang on the end of the song, as librosa's does.
-            assert!(beats.iter().rev().skip(1).all(|b| (b - 30) % period == 0), "{beats:?}");
+            assert!(
+                beats.iter().rev().skip(1).all(|b| (b - 30).is_multiple_of(period)),
+                "{beats:?}"
+            );
         }
     }
 
