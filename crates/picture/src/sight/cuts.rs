@@ -129,6 +129,11 @@ pub(crate) fn steps(film: &Film<'_>) -> Vec<Step> {
     steps
 }
 
+/// Whether only the light changes: the picture keeps its structure, but not its brightness.
+fn relit(s: &Step, rise: f32) -> bool {
+    rise.abs() > 0.05 && s.structure < 0.12 && s.across_structure < 0.12
+}
+
 /// How likely a step is a cut, 0 to 1: logistic regression over edits of real footage with known cuts (`benches/shots.py`).
 pub(crate) fn likelihood(s: &Step) -> f32 {
     let z = -6.33 + 3.53 * (s.mismatch + 0.02).ln() - 2.57 * (s.around + 0.05).ln()
@@ -146,6 +151,11 @@ pub(crate) fn find(film: &Film<'_>, blinks: &[Blink]) -> Vec<Cut> {
     let mut likely: Vec<f32> = steps.iter().map(likelihood).collect();
     if let Some(first) = likely.first_mut() {
         *first = 0.0;
+    }
+    for k in 1..steps.len() {
+        if relit(&steps[k], film.glances[k].light - film.glances[k - 1].light) {
+            likely[k] = 0.0;
+        }
     }
     for blink in blinks {
         for l in likely.iter_mut().take(blink.to + 2).skip(blink.from) {

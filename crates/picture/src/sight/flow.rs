@@ -81,7 +81,13 @@ impl Estimator {
             *v = block.whole;
         }
         let mut flow = summarise(&blocks, aspect);
-        flow.correlation = correlation(&a.l1, &b.l1, (global.0.div_euclid(2), global.1.div_euclid(2)));
+        // A change of light misleads the search; at rest the pictures may still agree.
+        let moved = correlation(&a.l1, &b.l1, (global.0.div_euclid(2), global.1.div_euclid(2)));
+        flow.correlation = if global == (0, 0) {
+            moved
+        } else {
+            moved.max(correlation(&a.l1, &b.l1, (0, 0)))
+        };
         flow
     }
 }
@@ -252,51 +258,49 @@ fn match_block(a: &Grid, b: &Grid, i: usize, candidates: &[(i32, i32)], global: 
     block
 }
 
-/// One Lucas–Kanade step from the whole vector, with the measures that fall out of the same sums.
+/// Seventeen cells of a row, the last held at the picture's edge.
+fn wide(l0: &[u8], x: usize, y: usize) -> [u8; BW + 1] {
+    let row = &l0[y.min(H - 1) * W..][..W];
+    let mut cells = [0; BW + 1];
+    cells[..BW].copy_from_slice(&row[x..x + BW]);
+    cells[BW] = row[(x + BW).min(W - 1)];
+    cells
+}
+
+/// One Lucas–Kanade step from the whole vector, with the measures that fall out of the same sums. Derivatives are those
+/// of Horn and Schunck (1981), over cubes of two cells and two frames: fine texture biases them least.
 fn below_a_cell(a: &Grid, b: &Grid, x0: i32, y0: i32, whole: (i32, i32)) -> Block {
     let (mut xx, mut xy, mut yy, mut xt, mut yt) = (0i32, 0i32, 0i32, 0i32, 0i32);
     let (mut sa, mut saa, mut sb, mut sbb) = (0i32, 0i32, 0i32, 0i32);
-    for y in y0..y0 + BH as i32 {
-        let (py, up, down) = (
-            (y - whole.1) as usize,
-            (y - 1).max(0) as usize,
-            (y + 1).min(H as i32 - 1) as usize,
-        );
-        let px = (x0 - whole.0) as usize;
-        let x0 = x0 as usize;
-        let from = &a.l0[py * W + px..][..BW];
-        let here = &b.l0[y as usize * W + x0..][..BW];
-        let above = &b.l0[up * W + x0..][..BW];
-        let below = &b.l0[down * W + x0..][..BW];
-        // Neighbours to the left and right, held at the picture's edges.
-        let row = &b.l0[y as usize * W..][..W];
-        let mut wide = [0u8; BW + 2];
-        wide[1..=BW].copy_from_slice(here);
-        wide[0] = row[x0.saturating_sub(1)];
-        wide[BW + 1] = row[(x0 + BW).min(W - 1)];
+    let (px, py) = ((x0 - whole.0) as usize, (y0 - whole.1) as usize);
+    let (x0, y0) = (x0 as usize, y0 as usize);
+    for y in 0..BH {
+        let (a0, a1) = (wide(&a.l0, px, py + y), wide(&a.l0, px, py + y + 1));
+        let (b0, b1) = (wide(&b.l0, x0, y0 + y), wide(&b.l0, x0, y0 + y + 1));
         for k in 0..BW {
-            let gx = i32::from(wide[k + 2]) - i32::from(wide[k]);
-            let gy = i32::from(below[k]) - i32::from(above[k]);
-            let (p, q) = (i32::from(from[k]), i32::from(here[k]));
-            let t = q - p;
+            let [a00, a01, a10, a11] = [a0[k], a0[k + 1], a1[k], a1[k + 1]].map(i32::from);
+            let [b00, b01, b10, b11] = [b0[k], b0[k + 1], b1[k], b1[k + 1]].map(i32::from);
+            // Twice the derivatives across and down (four sums of differences, halved), four times that in time.
+            let gx = (a01 + a11 + b01 + b11 - a00 - a10 - b00 - b10) / 2;
+            let gy = (a10 + a11 + b10 + b11 - a00 - a01 - b00 - b01) / 2;
+            let t = b00 + b01 + b10 + b11 - a00 - a01 - a10 - a11;
             xx += gx * gx;
             xy += gx * gy;
             yy += gy * gy;
             xt += gx * t;
             yt += gy * t;
-            sa += p;
-            saa += p * p;
-            sb += q;
-            sbb += q * q;
+            sa += a00;
+            saa += a00 * a00;
+            sb += b00;
+            sbb += b00 * b00;
         }
     }
     let n = (BW * BH) as f32;
-    // Gradients were taken over two cells.
     let (xx, xy, yy) = (xx as f32 / 4.0 / n, xy as f32 / 4.0 / n, yy as f32 / 4.0 / n);
-    let (xt, yt) = (xt as f32 / 2.0 / n, yt as f32 / 2.0 / n);
+    let (xt, yt) = (xt as f32 / 8.0 / n, yt as f32 / 8.0 / n);
     let deviation = |s: i32, ss: i32| (ss as f32 / n - (s as f32 / n).powi(2)).max(0.0).sqrt();
     // A little more than the noise of a compressed film, so that flat places do not run away.
-    let noise = 1.5;
+    let noise = 0.5;
     let (mx, my) = (xx + noise, yy + noise);
     let det = mx * my - xy * xy;
     let fraction = if det > 1e-6 {
@@ -372,7 +376,8 @@ fn summarise(blocks: &[Block; BLOCKS], aspect: f32) -> Flow {
     }
     let support = if textured > 0.0 { support / textured } else { 0.0 };
     // Places without texture go where the camera goes, if there is texture enough to know.
-    let carried = support * (textured / (0.25 * BLOCKS as f32)).min(1.0);
+    // Half of the texture agreeing on one movement is a camera.
+    let carried = (2.0 * support).min(1.0) * (textured / (0.25 * BLOCKS as f32)).min(1.0);
     for i in 0..BLOCKS {
         let model = camera.at(place(i, aspect));
         let off = [v[i][0] - model[0], v[i][1] - model[1]];

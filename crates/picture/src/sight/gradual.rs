@@ -20,6 +20,8 @@ pub(crate) struct Gradual {
 const LENGTHS_S: [f64; 7] = [0.2, 0.32, 0.5, 0.75, 1.1, 1.6, 2.3];
 /// How long something that passes through the picture may take to be gone, seconds.
 const PASSING_S: f64 = 1.2;
+/// Most that may change around a dissolve.
+const RESTLESS: f32 = 0.65;
 /// Frames looked at within one.
 const LOOKS: usize = 7;
 
@@ -128,6 +130,11 @@ pub(crate) fn stretches(film: &Film<'_>, closed: &[bool]) -> Vec<Stretch> {
             while after > to && shut[after + 1] > shut[to + 1] {
                 after -= 1;
             }
+            // Without a while of rest on both sides there is nothing to dissolve from or to.
+            let rests = |a: usize, b: usize| b - a >= 2 && time[b] - time[a] > length_s / 8.0;
+            if !rests(before, from) || !rests(to, after) {
+                continue;
+            }
             let restless = (difference(film.tiny(before), a) + difference(b, film.tiny(after))) / jump;
             if restless > 1.0 {
                 continue;
@@ -234,7 +241,7 @@ fn between(a: &Tiny, m: &Tiny, b: &Tiny) -> (f32, f32) {
 /// How likely a stretch is a dissolve or a wipe, 0 to 1: logistic regression over edits of real footage with known
 /// transitions (`benches/shots.py`), behind gates for what only passes through, never rests, or goes in one leap.
 pub(crate) fn likelihood(s: &Stretch) -> f32 {
-    if s.back < 0.6 || s.restless > 0.8 || s.steepest > 0.6 {
+    if s.kin > 0.88 || s.back < 0.6 || s.restless > RESTLESS || s.steepest > 0.6 {
         return 0.0;
     }
     let z = -5.11 + 2.54 * (s.jump + 1.0).ln() - 7.15 * s.stray - 1.26 * s.restless + 1.3 * s.correlation

@@ -150,7 +150,22 @@ pub(crate) fn mean_deviation(cells: &[u8]) -> (f32, f32) {
 /// Sum of absolute differences over the shorter of the two.
 #[inline]
 pub(crate) fn sad(a: &[u8], b: &[u8]) -> u32 {
-    a.iter().zip(b).map(|(&p, &q)| u32::from(p.abs_diff(q))).sum()
+    // Sixteen at a time, as a difference of widened values: the form that becomes one PSADBW.
+    let (a16, b16) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sum = 0;
+    for (p, q) in a16.0.iter().zip(b16.0) {
+        let mut part = 0i32;
+        for k in 0..16 {
+            part += (i32::from(p[k]) - i32::from(q[k])).abs();
+        }
+        sum += part as u32;
+    }
+    let done = a16.0.len().min(b16.0.len()) * 16;
+    sum + a[done..]
+        .iter()
+        .zip(&b[done..])
+        .map(|(&p, &q)| u32::from(p.abs_diff(q)))
+        .sum::<u32>()
 }
 
 #[cfg(test)]

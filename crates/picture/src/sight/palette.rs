@@ -82,11 +82,13 @@ impl Swatches {
         let chosen = &self.kept[a.min(b)..b];
         // Thirty-two swatches say what a thousand would.
         let step = chosen.len().div_ceil(32).max(1);
+        // To the nearest fourth level, so that grey stays grey.
+        let near = |c: u8| c.saturating_add(2) & 0xfc;
         let mut counts = std::collections::BTreeMap::<[u8; 3], u32>::new();
         for swatch in chosen.iter().step_by(step) {
             for ycc in &swatch.ycc {
                 *counts
-                    .entry([ycc[0] & 0xf8 | 4, ycc[1] & 0xfc | 2, ycc[2] & 0xfc | 2])
+                    .entry([ycc[0] & 0xf8 | 4, near(ycc[1]), near(ycc[2])])
                     .or_default() += 1;
             }
         }

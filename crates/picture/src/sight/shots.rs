@@ -104,7 +104,19 @@ pub(crate) fn find(film: &Film<'_>) -> Found {
         strength: g.strength,
     }));
     borders.sort_by_key(|b| b.frame);
-    borders.dedup_by_key(|b| b.frame);
+    // Frames may share a time; a shot without a length is none.
+    let time = |b: &Border| {
+        round_to(
+            if b.frame == 0 {
+                0.0
+            } else {
+                film.glances[b.frame].time_s
+            },
+            6,
+        )
+    };
+    borders.dedup_by(|b, a| b.frame <= a.frame || time(b) <= time(a));
+    borders.retain(|b| b.frame == 0 || time(b) < round_to(film.duration_s, 6));
     let mut flashes: Vec<Moment> = blinks
         .iter()
         .filter(|b| b.rise > 0.0)

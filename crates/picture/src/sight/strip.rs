@@ -79,28 +79,34 @@ impl Strip {
     }
 }
 
-/// Means of boxes where the frame is larger; chroma from the box's middle.
+/// Bilinear on luma, the nearest chroma.
 fn small(frame: &Frame<'_>, time_s: f64, matrix: Matrix) -> Thumbnail {
     let width = frame.width.min(WIDTH);
     let height = ((frame.height * width + frame.width / 2) / frame.width).clamp(1, HEIGHT.min(frame.height));
     let (cw, ch) = (frame.width.div_ceil(2), frame.height.div_ceil(2));
     let mut rgb = Vec::with_capacity(width * height * 3);
-    // Bilinear on luma, in 1/256 of a pixel: enough for the usual 256 to 160.
+    // Neighbours and the way between them in 1/256: enough for the usual 256 to 160.
     let at = |i: usize, n: usize, of: usize| {
         let p = (((2 * i + 1) * of * 128) / n).saturating_sub(128);
         let whole = (p / 256).min(of - 1);
         (whole, (whole + 1).min(of - 1), (p % 256) as u32)
     };
+    let columns: Vec<(usize, usize, u32, usize)> = (0..width)
+        .map(|x| {
+            let (left, right, fx) = at(x, width, frame.width);
+            (left, right, fx, x * cw / width)
+        })
+        .collect();
     for y in 0..height {
         let (top, bottom, fy) = at(y, height, frame.height);
-        let (rows, rowb) = (&frame.y[top * frame.width..], &frame.y[bottom * frame.width..]);
-        let cy = (y * ch / height) * cw;
-        for x in 0..width {
-            let (left, right, fx) = at(x, width, frame.width);
+        let row = |y: usize| &frame.y[y * frame.width..(y + 1) * frame.width];
+        let (above, below) = (row(top), row(bottom));
+        let c = y * ch / height * cw;
+        let (cb, cr) = (&frame.cb[c..c + cw], &frame.cr[c..c + cw]);
+        for &(left, right, fx, cx) in &columns {
             let mix = |row: &[u8]| u32::from(row[left]) * (256 - fx) + u32::from(row[right]) * fx;
-            let luma = ((mix(rows) * (256 - fy) + mix(rowb) * fy + (1 << 15)) >> 16) as u8;
-            let c = cy + x * cw / width;
-            rgb.extend_from_slice(&matrix.rgb(luma, frame.cb[c], frame.cr[c]));
+            let luma = ((mix(above) * (256 - fy) + mix(below) * fy + (1 << 15)) >> 16) as u8;
+            rgb.extend_from_slice(&matrix.rgb(luma, cb[cx], cr[cx]));
         }
     }
     Thumbnail {
