@@ -52,6 +52,11 @@ impl Cache {
         })
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn path(&self, stage: &str, key: &Key, extension: &str) -> PathBuf {
         self.root.join(format!("{stage}-{}.{extension}", key.0))
     }
@@ -72,7 +77,7 @@ impl Cache {
     pub fn put_json(&self, stage: &str, key: &Key, value: &impl Serialize) -> io::Result<()> {
         let mut pending = self.create(stage, key, "json")?;
         let bytes = serde_json::to_vec(value).map_err(io::Error::other)?;
-        pending.file()?.write_all(&bytes)?;
+        pending.file().write_all(&bytes)?;
         pending.keep().map(drop)
     }
 
@@ -147,11 +152,8 @@ pub struct Pending {
 
 impl Pending {
     /// The open file.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn file(&mut self) -> io::Result<&mut File> {
-        Ok(self.temporary.as_file_mut())
+    pub fn file(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
     }
 
     /// Where it lies until it is kept.
@@ -197,7 +199,7 @@ mod tests {
         let (dir, cache) = cache(1 << 20);
         let key = Key::new("mix", 1, &0);
         let mut pending = cache.create("mix", &key, "wav").expect("makes");
-        pending.file().expect("open").write_all(b"half").expect("writes");
+        pending.file().write_all(b"half").expect("writes");
         drop(pending);
         assert_eq!(cache.file("mix", &key, "wav"), None);
         assert_eq!(fs::read_dir(dir.path()).expect("reads").count(), 0);
@@ -209,7 +211,7 @@ mod tests {
         for i in 0..3 {
             let key = Key::new("mix", 1, &i);
             let mut pending = cache.create("mix", &key, "f32").expect("makes");
-            pending.file().expect("open").write_all(&[0; 100]).expect("writes");
+            pending.file().write_all(&[0; 100]).expect("writes");
             let path = pending.keep().expect("keeps");
             let when = SystemTime::now() - Duration::from_secs(100 - i);
             File::options()

@@ -1,6 +1,38 @@
 //! The library people use: `score`, stage by stage, over one growing document.
+//!
+//! [`run`] carries out an [`Order`] up to a [`Stage`]; the machine is reached through a [`World`] alone.
 
-pub mod brief;
-pub mod cache;
+mod brief;
+mod cache;
+mod compose;
+mod doctor;
+mod error;
+mod evaluate;
+mod film;
+mod ledger;
+mod mix;
+mod mux;
+mod open;
+mod order;
+mod render;
+mod run;
+mod schema;
 pub mod sections;
-pub mod timeline;
+mod tell;
+mod timeline;
+mod watch;
+mod world;
+
+pub use brief::{Brief, FrameChoice, Music, Soundbank};
+pub use cache::{Cache, Key, Pending};
+pub use compose::styles;
+pub use doctor::{Line, Report, examine};
+pub use error::StudioError;
+pub use evaluate::{Trial, evaluate};
+pub use film::{FilmBrief, FilmOrder, film, film_name};
+pub use order::{Deliver, Order, Stage, scored_name};
+pub use run::{Outcome, run};
+pub use schema::schemas;
+pub use synchresis_cue::{Document, Look, Original, Pace, Rational, Sounds, Watch};
+pub use synchresis_media::{Limits, Tools};
+pub use world::World;

@@ -7,7 +7,7 @@ use synchresis_cue::{CueSheet, HitKind, Role, Sighting, Spotting, Sync};
 
 /// A small picture of the film.
 #[derive(Debug, Clone)]
-pub struct Thumbnail {
+pub(crate) struct Thumbnail {
     /// When it is shown, seconds.
     pub time_s: f64,
     /// Width in pixels.
@@ -19,11 +19,11 @@ pub struct Thumbnail {
 }
 
 /// The loudest sample of each of many equal spans of the film's sound, 0 to 1.
-pub type Peaks = Vec<f32>;
+pub(crate) type Peaks = Vec<f32>;
 
 /// Everything the picture shows. Without music there is no cue sheet, and its rows stay empty.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeline<'a> {
+pub(crate) struct Timeline<'a> {
     /// The film's name.
     pub title: &'a str,
     /// What is seen.
@@ -57,7 +57,7 @@ impl Timeline<'_> {
     ///
     /// # Errors
     /// What the encoder said, in words.
-    pub fn png(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn png(&self) -> Result<Vec<u8>, String> {
         self.draw().png()
     }
 

@@ -1,0 +1,76 @@
+//! What is installed, what is missing, and how to get it.
+
+use crate::render;
+use crate::world::World;
+
+/// The state of the machine.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// One line a thing.
+    pub lines: Vec<Line>,
+}
+
+/// The state of one thing.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Whether it is as it should be. Nothing but ffmpeg is needed.
+    pub good: bool,
+    /// What.
+    pub what: &'static str,
+    /// What was found.
+    pub found: String,
+    /// How to get it, or make it better.
+    pub hint: Option<String>,
+}
+
+/// Looks at everything that a film may need.
+pub fn examine(world: &dyn World) -> Report {
+    let mut lines = Vec::new();
+    let mut line = |good, what, found: String, hint: Option<String>| {
+        lines.push(Line {
+            good,
+            what,
+            found,
+            hint,
+        })
+    };
+    match world
+        .tools()
+        .and_then(|tools| Ok((tools, tools.check(world.limits())?)))
+    {
+        Ok((tools, version)) => {
+            line(
+                true,
+                "ffmpeg",
+                format!("{version} at {}", tools.ffmpeg().display()),
+                None,
+            );
+            line(true, "jail", tools.jail().describe().to_owned(), None);
+        }
+        Err(error) => {
+            let text = error.tell();
+            let (found, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+            line(
+                false,
+                "ffmpeg",
+                found.into(),
+                Some(hint.into()).filter(|hint: &String| !hint.is_empty()),
+            );
+        }
+    }
+    match render::found_bank(world) {
+        Some(path) => line(true, "sound bank", path.display().to_string(), None),
+        None => line(
+            true,
+            "sound bank",
+            "none found, the built-in voices play".into(),
+            Some(
+                "for sampled instruments: apt-get install musescore-general-soundfont-small, or --soundbank FILE"
+                    .into(),
+            ),
+        ),
+    }
+    line(true, "styles", format!("{} built in", crate::styles().len()), None);
+    line(true, "cache", world.cache().root().display().to_string(), None);
+    Report { lines }
+}

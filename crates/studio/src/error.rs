@@ -1,0 +1,106 @@
+//! What can go wrong, and the exit code it has.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use synchresis_composer::ComposerError;
+use synchresis_cue::{Cancelled, DocumentError};
+use synchresis_media::MediaError;
+use synchresis_picture::PictureError;
+use synchresis_sound::SoundError;
+
+/// Errors of the studio. Each says what was being done, to what, why it failed, and where there is one a hint.
+#[derive(Debug, thiserror::Error)]
+pub enum StudioError {
+    /// Reading, decoding or writing media.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// Choosing a style, spotting or composing.
+    #[error(transparent)]
+    Composer(#[from] ComposerError),
+    /// Rendering, mixing or hearing.
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    /// Watching or painting.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// A file of ours.
+    #[error("{doing} {}: {why}{hint}", path.display())]
+    File {
+        /// What was being done: `writing the stems to`.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        why: io::Error,
+        /// Empty, or a line that begins with `hint:`.
+        hint: &'static str,
+    },
+    /// The stage cache.
+    #[error("keeping a result in the cache folder: {0}\nhint: choose another with --cache-dir, or free some space")]
+    Cache(io::Error),
+    /// The brief cannot be carried out as it is.
+    #[error("{0}")]
+    Brief(String),
+    /// The person asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl StudioError {
+    pub(crate) fn cache(error: io::Error) -> Self {
+        Self::Cache(error)
+    }
+
+    pub(crate) fn file(doing: &'static str, path: &Path, why: io::Error) -> Self {
+        let hint = match why.kind() {
+            io::ErrorKind::StorageFull => "\nhint: the disk is full",
+            io::ErrorKind::PermissionDenied => "\nhint: choose a folder you may write to",
+            _ => "",
+        };
+        Self::File {
+            doing,
+            path: path.to_owned(),
+            why,
+            hint,
+        }
+    }
+}
+
+impl From<Cancelled> for StudioError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl StudioError {
+    /// The exit code of the contract: 1 the machine could not go on, 2 wrong usage, 3 input unusable, 4 a tool is
+    /// missing, 130 cancelled.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Media(error) => error.exit_code(),
+            Self::Composer(ComposerError::Cancelled(_)) | Self::Sound(SoundError::Cancelled(_)) | Self::Cancelled => {
+                130
+            }
+            Self::Composer(_) | Self::Brief(_) => 2,
+            Self::Sound(_) | Self::Picture(_) | Self::Document(_) => 3,
+            Self::File { why, .. } if why.kind() == io::ErrorKind::StorageFull => 1,
+            Self::File { .. } => 2,
+            Self::Cache(_) => 1,
+        }
+    }
+
+    /// The whole message for a person: the sentence, and the hint on a line of its own where there is one.
+    pub fn tell(&self) -> String {
+        match self {
+            Self::Media(error) => match error.hint() {
+                Some(hint) => format!("{error}\nhint: {hint}"),
+                None => error.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! A song and artworks in, a music video out: `Track → Hearing → Storyboard → frames → film`.
+
+mod listen;
+mod paint;
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use synchresis_cue::{Hearing, Look, Pace, Rational, Section, Storyboard};
+use synchresis_media::{Container, MediaError};
+use synchresis_picture::paint::{Artwork, FilmOptions, GENRES, GenreTable, Heard, storyboard};
+
+use crate::cache::Key;
+use crate::error::StudioError;
+use crate::ledger::Ledger;
+use crate::open::{Quietly, identity};
+use crate::run::Outcome;
+use crate::sections::{Licence, Licences, VideoReconstruction};
+use crate::world::World;
+
+/// Versions of the stages' code.
+const HEARING: u32 = 1;
+const STORYBOARD: u32 = 1;
+const FILM: u32 = 1;
+
+/// Longest side an artwork is kept at: a film's crop of it is never larger.
+const LONGEST: u32 = 4096;
+
+/// What a film should look like: the `film_options` section of the document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FilmBrief {
+    /// The look.
+    pub look: Look,
+    /// What drives the transitions.
+    pub pace: Pace,
+    /// Weight of the percussive part in the transitions.
+    pub percussive: f64,
+    /// Weight of the harmonic part in the transitions.
+    pub harmonic: f64,
+    /// Length of a section in seconds; the song's own sections where absent.
+    pub section_seconds: Option<f64>,
+    /// Width and height in pixels, even.
+    pub size: (u32, u32),
+    /// Frames a second.
+    pub fps: Rational,
+    /// Same song, pictures and seed: the same frames.
+    pub seed: u64,
+    /// A genre → art style table of the person's own.
+    pub genres: Option<PathBuf>,
+}
+
+impl Section for FilmBrief {
+    const NAME: &'static str = "film_options";
+}
+
+impl Default for FilmBrief {
+    fn default() -> Self {
+        let options = FilmOptions::default();
+        Self {
+            look: options.look,
+            pace: options.pace,
+            percussive: options.percussive,
+            harmonic: options.harmonic,
+            section_seconds: options.section_seconds,
+            size: options.size,
+            fps: options.fps,
+            seed: options.seed,
+            genres: None,
+        }
+    }
+}
+
+/// A film to be made.
+#[derive(Debug, Clone)]
+pub struct FilmOrder {
+    /// The song.
+    pub song: PathBuf,
+    /// The artworks, one at least.
+    pub artworks: Vec<PathBuf>,
+    /// What it should look like.
+    pub brief: FilmBrief,
+    /// Where it goes.
+    pub output: PathBuf,
+    /// The document: read if it is there, so that edits by hand count, and written.
+    pub document: Option<PathBuf>,
+    /// Whether to replace what is there.
+    pub force: bool,
+    pub(crate) earlier: Option<synchresis_cue::Document>,
+}
+
+impl FilmOrder {
+    /// An order for `song` and `artworks`.
+    ///
+    /// # Errors
+    /// A document that is there but does not read.
+    pub fn new(
+        song: PathBuf,
+        artworks: Vec<PathBuf>,
+        brief: FilmBrief,
+        output: PathBuf,
+        document: Option<PathBuf>,
+        force: bool,
+    ) -> Result<Self, StudioError> {
+        let earlier = document
+            .as_deref()
+            .map(crate::order::read_document)
+            .transpose()?
+            .flatten();
+        Ok(Self {
+            song,
+            artworks,
+            brief,
+            output,
+            document,
+            force,
+            earlier,
+        })
+    }
+}
+
+/// The song as the document names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TrackInput {
+    /// Where the song lies.
+    pub(crate) song: String,
+    /// The artworks in order.
+    pub(crate) artworks: Vec<String>,
+    /// Where the film goes.
+    pub(crate) output_path: String,
+}
+
+impl Section for TrackInput {
+    const NAME: &'static str = "track";
+}
+
+/// What the listening left: the hearing, and the curves of the seed's pace at the film's frame rate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Listened {
+    pub(crate) hearing: Hearing,
+    pub(crate) harmonic: Vec<f32>,
+    pub(crate) percussive: Vec<f32>,
+}
+
+/// Makes the film.
+///
+/// # Errors
+/// Every way in which a stage fails; nothing half-written is left behind.
+pub fn film(order: &FilmOrder, world: &dyn World) -> Result<Outcome, StudioError> {
+    let mut ledger = Ledger::new(order.earlier.clone());
+    let result = make(&mut ledger, order, world);
+    world.cache().prune();
+    let told = result?;
+    ledger.provenance(order.brief.seed, world)?;
+    let document = ledger.document().clone();
+    if let Some(path) = &order.document {
+        crate::run::write_whole(path, document.to_json().as_bytes(), "writing the document to")?;
+    }
+    Ok(Outcome {
+        document,
+        result: Some(order.output.clone()),
+        told,
+    })
+}
+
+fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec<String>, StudioError> {
+    check(order)?;
+    ledger.put(&TrackInput {
+        song: order.song.display().to_string(),
+        artworks: order.artworks.iter().map(|art| art.display().to_string()).collect(),
+        output_path: order.output.display().to_string(),
+    })?;
+    ledger.put(&order.brief)?;
+    let artworks = artworks(order, world)?;
+    let listened = hear(ledger, order, world)?;
+    let board = board(ledger, order, &listened, &artworks, world)?;
+    let inputs = (
+        &board,
+        identity(&order.song).map(|key| key.as_str().to_owned()),
+        names(&order.artworks),
+    );
+    let key = Key::new("film-made", FILM, &inputs);
+    world.begin("painting");
+    let began = world.seconds();
+    paint::run(order, &board, artworks, world)?;
+    let section = VideoReconstruction {
+        output_path: order.output.display().to_string(),
+        picture_copied: false,
+        notes: Vec::new(),
+    };
+    ledger.put(&section)?;
+    ledger.note::<VideoReconstruction>(&key, world.seconds() - began, "made");
+    let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
+    ledger.put(&Licences {
+        used: vec![Licence {
+            what: "the song and the artworks".into(),
+            licence: "theirs: the film has the rights that you have in them".into(),
+            commercial: true,
+            notice: String::new(),
+        }],
+        summary: "The frames were painted by Synchresis, which claims no rights in them.".into(),
+    })?;
+    let mut told: Vec<String> = listened
+        .hearing
+        .words
+        .lines()
+        .map(|words| format!("heard: {words}"))
+        .collect();
+    told.push(sync.verdict);
+    Ok(told)
+}
+
+/// Refuses, before any work is done, what would be refused at the end.
+fn check(order: &FilmOrder) -> Result<(), StudioError> {
+    let (width, height) = order.brief.size;
+    if width % 2 == 1 || height % 2 == 1 || width < 16 || height < 16 {
+        return Err(StudioError::Brief(format!(
+            "making a film of {width}×{height} pixels: both sides must be even, 16 or more\nhint: --size 768x768, or 9:16, 1:1, 16:9"
+        )));
+    }
+    if order.artworks.is_empty() {
+        return Err(StudioError::Brief(
+            "making a film: there is no artwork\nhint: name one picture or more after the song".into(),
+        ));
+    }
+    Container::of(&order.output)?;
+    if order.output.exists() && !order.force {
+        return Err(MediaError::OutputExists {
+            output: order.output.clone(),
+        }
+        .into());
+    }
+    let inputs = order.artworks.iter().chain([&order.song]);
+    let real = order.output.canonicalize().ok();
+    if real.is_some() && inputs.into_iter().any(|input| input.canonicalize().ok() == real) {
+        return Err(MediaError::OutputIsInput {
+            output: order.output.clone(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+fn names(paths: &[PathBuf]) -> Vec<Option<String>> {
+    paths
+        .iter()
+        .map(|path| identity(path).map(|key| key.as_str().to_owned()))
+        .collect()
+}
+
+fn artworks(order: &FilmOrder, world: &dyn World) -> Result<Vec<Artwork>, StudioError> {
+    world.begin("opening");
+    let mut artworks = Vec::new();
+    for path in &order.artworks {
+        world.check()?;
+        let bytes = match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => return Err(MediaError::IsFolder { input: path.clone() }.into()),
+            Ok(meta) if meta.len() == 0 => return Err(MediaError::Empty { input: path.clone() }.into()),
+            Ok(_) => std::fs::read(path),
+            Err(e) => Err(e),
+        };
+        let bytes = bytes.map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => MediaError::NotFound { input: path.clone() },
+            _ => MediaError::Unreadable {
+                input: path.clone(),
+                why: e.to_string(),
+            },
+        })?;
+        artworks.push(Artwork::decode(&path.display().to_string(), &bytes, LONGEST)?);
+    }
+    Ok(artworks)
+}
+
+fn hear(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Listened, StudioError> {
+    world.begin("listening");
+    let fps = order.brief.fps.value();
+    let song = identity(&order.song).map(|key| key.as_str().to_owned());
+    let key = Key::new("listened", HEARING, &(&song, fps.to_string()));
+    let listened = match world
+        .cache()
+        .json::<Listened>("listened", &key)
+        .filter(|_| song.is_some())
+    {
+        Some(listened) => listened,
+        None => {
+            let listened = listen::run(&order.song, fps, world)?;
+            world
+                .cache()
+                .put_json("listened", &key, &listened)
+                .map_err(StudioError::cache)?;
+            listened
+        }
+    };
+    let hearing = ledger.section(HEARING, &(&song, fps.to_string()), world, || {
+        Ok(listened.hearing.clone())
+    })?;
+    Ok(Listened { hearing, ..listened })
+}
+
+fn board(
+    ledger: &mut Ledger,
+    order: &FilmOrder,
+    listened: &Listened,
+    artworks: &[Artwork],
+    world: &dyn World,
+) -> Result<Storyboard, StudioError> {
+    let brief = &order.brief;
+    let table = match &brief.genres {
+        None => GENRES.to_owned(),
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|e| StudioError::file("reading the table of genres", path, e))?
+        }
+    };
+    let hearing = &listened.hearing;
+    let inputs = (
+        hearing,
+        &listened.harmonic,
+        &listened.percussive,
+        brief,
+        &table,
+        names(&order.artworks),
+    );
+    ledger.section(STORYBOARD, &inputs, world, || {
+        let genres = GenreTable::parse(&table)?;
+        let beats: Vec<f64> = hearing.beats.iter().map(|beat| beat.time_s).collect();
+        let downbeats: Vec<f64> = hearing
+            .beats
+            .iter()
+            .filter(|beat| beat.downbeat)
+            .map(|beat| beat.time_s)
+            .collect();
+        let onsets: Vec<(f64, f32)> = hearing
+            .onsets
+            .iter()
+            .map(|onset| (onset.time_s, onset.strength as f32))
+            .collect();
+        let sections: Vec<(f64, f64)> = hearing
+            .sections
+            .iter()
+            .map(|section| (section.start_s, section.end_s))
+            .collect();
+        let step_s = 1.0 / brief.fps.value().max(1.0);
+        let sampled = |curve: &Vec<f32>| -> Vec<f32> {
+            let values = (hearing.duration_s / step_s).ceil() as usize;
+            (0..values)
+                .map(|i| hearing.curves.at(curve, i as f64 * step_s) as f32)
+                .collect()
+        };
+        let words: Vec<String> = hearing
+            .words
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect();
+        let heard = Heard {
+            duration_s: hearing.duration_s,
+            tempo: hearing.tempo,
+            key: hearing.key.as_ref().map(|heard| heard.key),
+            beats: &beats,
+            downbeats: &downbeats,
+            onsets: &onsets,
+            sections: &sections,
+            step_s,
+            harmonic: &listened.harmonic,
+            percussive: &listened.percussive,
+            energy: &sampled(&hearing.curves.loudness),
+            brightness: &sampled(&hearing.curves.brightness),
+            words: &words,
+        };
+        let options = FilmOptions {
+            look: brief.look,
+            pace: brief.pace,
+            percussive: brief.percussive,
+            harmonic: brief.harmonic,
+            section_seconds: brief.section_seconds,
+            fps: brief.fps,
+            size: brief.size,
+            seed: brief.seed,
+        };
+        let infos: Vec<_> = artworks.iter().map(|artwork| artwork.info().clone()).collect();
+        Ok(storyboard(&heard, &infos, &options, &genres))
+    })
+}
+
+/// `song.mp3` → `song.film.mp4`, beside it.
+pub fn film_name(song: &Path) -> PathBuf {
+    let stem = song.file_stem().unwrap_or_default().to_string_lossy();
+    song.with_file_name(format!("{stem}.film.mp4"))
+}
+
+pub(crate) fn quietly(world: &dyn World) -> Quietly<'_> {
+    Quietly(world)
+}

@@ -1,0 +1,363 @@
+//! The mix with the clip's own sound, mastered, encoded, and listened to.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use synchresis_cue::{Cancelled, Original, Sighting, Sync, figures, round_to};
+use synchresis_media::{AudioCodec, AudioJob, AudioOptions, Container, MediaError, decode_audio, encode_audio};
+use synchresis_sound::hear::OnsetDetector;
+use synchresis_sound::mix::{self, Balance, Parts, RawReader, RawWriter, SampleFormat, Source, Target, WavWriter};
+use synchresis_sound::{SAMPLE_RATE, SoundError};
+
+use crate::brief::Brief;
+use crate::cache::Key;
+use crate::compose::Composed;
+use crate::error::StudioError;
+use crate::ledger::Ledger;
+use crate::open::{Opened, Quietly};
+use crate::order::Order;
+use crate::render::{Rendered, Sound};
+use crate::sections::MixReport;
+use crate::timeline::Peaks;
+use crate::world::World;
+
+/// Versions of the decoder's settings and of the mix.
+const ORIGINAL: u32 = 1;
+const MIX: u32 = 1;
+
+/// True peak of the master at most, dBTP: a lossy codec may overshoot by the better part of a decibel, and the film's sound
+/// must stay under −1.
+const PEAK_DBTP: f64 = -2.0;
+
+/// How many spans the waveform of the timeline has.
+const SPANS: usize = 4096;
+
+/// The film's sound.
+#[derive(Debug, Clone)]
+pub(crate) struct Mixed {
+    /// The encoded sound, ready for the film; `None` where there is nothing to hear.
+    pub(crate) sound: Option<PathBuf>,
+    pub(crate) key: Key,
+    pub(crate) sync: Sync,
+    pub(crate) peaks: Peaks,
+}
+
+/// What the cache keeps of a mix beside the encoded sound.
+#[derive(Debug, Serialize, Deserialize)]
+struct Heard {
+    report: MixReport,
+    onsets: Vec<f64>,
+    peaks: Peaks,
+    silent: bool,
+}
+
+/// Everything a mix is made from.
+#[derive(Debug, Serialize)]
+struct MixInputs<'a> {
+    music: Option<&'a str>,
+    effects: Option<&'a str>,
+    original: Option<&'a str>,
+    mode: Original,
+    music_volume: f64,
+    sounds_volume: f64,
+    loudness: f64,
+    frames: u64,
+    codec: &'a str,
+}
+
+/// Mixes what was rendered with the clip's own sound.
+pub(crate) fn run(
+    ledger: &mut Ledger,
+    order: &Order,
+    opened: &Opened,
+    composed: Option<&Composed>,
+    rendered: &Rendered,
+    sighting: &Sighting,
+    world: &dyn World,
+) -> Result<Mixed, StudioError> {
+    let brief = &order.brief;
+    let mode = brief.original.unwrap_or(Original::Duck);
+    let original = match mode {
+        Original::Drop => None,
+        Original::Keep | Original::Duck => own_sound(opened, order, world)?,
+    };
+    let frames = (sighting.duration_s * f64::from(SAMPLE_RATE)).round() as u64;
+    let codec = Container::of(&order.film())?.audio_codec();
+    let inputs = MixInputs {
+        music: rendered.music.as_ref().map(|sound| sound.key.as_str()),
+        effects: rendered.effects.as_ref().map(|sound| sound.key.as_str()),
+        original: original.as_ref().map(|sound| sound.key.as_str()),
+        mode,
+        music_volume: brief.music_volume,
+        sounds_volume: brief.sounds_volume,
+        loudness: brief.loudness,
+        frames,
+        codec: codec.extension(),
+    };
+    let key = Key::new("mixed", MIX, &inputs);
+    world.begin("mixing");
+    let cached = world.cache().json::<Heard>("mixed", &key).and_then(|heard| {
+        let sound = world.cache().file("mixed", &key, codec.extension());
+        (heard.silent || sound.is_some()).then_some((heard, sound))
+    });
+    let (heard, sound) = match cached.filter(|_| order.deliver.audio.is_none()) {
+        Some(cached) => cached,
+        None => make(order, rendered, original.as_ref(), &inputs, codec, world)?,
+    };
+    let report: MixReport = ledger.section(MIX, &inputs, world, || Ok(heard.report.clone()))?;
+    drop(report);
+    let hits: Vec<f64> = composed.map_or_else(Vec::new, |composed| {
+        composed
+            .spotting
+            .hits
+            .iter()
+            .filter(|hit| hit.taken)
+            .map(|hit| hit.time_s)
+            .collect()
+    });
+    let frame_s = 1.0 / sighting.frame_rate.max(1.0);
+    let held: Sync = ledger.section(MIX, &(&inputs, &hits, frame_s), world, || {
+        Ok(figures::sync(
+            &hits,
+            &heard.onsets,
+            frame_s,
+            sighting.duration_s,
+            brief.seed,
+        ))
+    })?;
+    Ok(Mixed {
+        sound,
+        key,
+        sync: held,
+        peaks: heard.peaks,
+    })
+}
+
+/// The clip's own sound as a scratch file, from the cache or decoded.
+fn own_sound(opened: &Opened, order: &Order, world: &dyn World) -> Result<Option<Sound>, StudioError> {
+    let Some(stream) = &opened.footage.audio else {
+        return Ok(None);
+    };
+    let key = Key::new("original", ORIGINAL, &(&opened.content, stream.index));
+    if let Some(path) = world.cache().file("original", &key, "f32") {
+        return Ok(Some(Sound { key, path }));
+    }
+    world.begin("listening");
+    let mut pending = world
+        .cache()
+        .create("original", &key, "f32")
+        .map_err(StudioError::cache)?;
+    {
+        let mut scratch = RawWriter::new("the clip's own sound", pending.file());
+        let mut failed = None;
+        decode_audio(
+            &opened.footage,
+            &order.input,
+            AudioOptions {
+                rate: SAMPLE_RATE,
+                channels: 2,
+            },
+            world.tools()?,
+            world.limits(),
+            world,
+            |samples| match scratch.write(samples) {
+                Ok(()) => std::ops::ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    std::ops::ControlFlow::Break(())
+                }
+            },
+        )?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        scratch.finish()?;
+    }
+    let path = pending.keep().map_err(StudioError::cache)?;
+    Ok(Some(Sound { key, path }))
+}
+
+fn make(
+    order: &Order,
+    rendered: &Rendered,
+    original: Option<&Sound>,
+    inputs: &MixInputs<'_>,
+    codec: AudioCodec,
+    world: &dyn World,
+) -> Result<(Heard, Option<PathBuf>), StudioError> {
+    let brief = &order.brief;
+    let key = Key::new("mixed", MIX, inputs);
+    let mut music = rendered.music.as_ref().map(open).transpose()?;
+    let mut effects = rendered.effects.as_ref().map(open).transpose()?;
+    let mut own = original.map(open).transpose()?;
+    let silent = music.is_none() && effects.is_none() && own.is_none();
+    let parts = Parts {
+        music: music.as_mut().map(|source| source as &mut dyn Source),
+        sounds: effects.as_mut().map(|source| source as &mut dyn Source),
+        original: own.as_mut().map(|source| source as &mut dyn Source),
+    };
+    let balance = Balance {
+        frames: inputs.frames,
+        music_volume: brief.music_volume,
+        sounds_volume: brief.sounds_volume,
+        original: inputs.mode,
+    };
+    let target = Target {
+        loudness_lufs: brief.loudness,
+        peak_dbtp: PEAK_DBTP,
+        ..Target::default()
+    };
+    let cache = world.cache();
+    let pending = cache
+        .create("mixed", &key, codec.extension())
+        .map_err(StudioError::cache)?;
+    let mut wav = order.deliver.audio.as_deref().map(Wav::create).transpose()?;
+    let mut ears = OnsetDetector::new(SAMPLE_RATE, 2);
+    let span = (inputs.frames as usize).div_ceil(SPANS).max(1);
+    let mut peaks = vec![0f32; (inputs.frames as usize).div_ceil(span)];
+    let mut at = 0usize;
+    let mut mixed: Option<Result<mix::Mixed, SoundError>> = None;
+    let job = AudioJob {
+        output: pending.path(),
+        codec,
+        force: true,
+        expected: inputs.frames,
+    };
+    let quietly = Quietly(world);
+    encode_audio(job, world.tools()?, world.limits(), &quietly, |encoder| {
+        let mut broken = None;
+        let made = mix::film(
+            parts,
+            &balance,
+            &target,
+            &mut |samples: &[f32]| {
+                ears.push(samples);
+                for frame in samples.chunks_exact(2) {
+                    if let Some(peak) = peaks.get_mut(at / span) {
+                        *peak = peak.max(frame[0].abs()).max(frame[1].abs());
+                    }
+                    at += 1;
+                }
+                if let Some(wav) = &mut wav {
+                    wav.writer.write(samples)?;
+                }
+                encoder.write(samples).map_err(|error| {
+                    broken = Some(error);
+                    SoundError::Cancelled(Cancelled)
+                })
+            },
+            world,
+        );
+        let stop = made.as_ref().err().map(|_| MediaError::Cancelled(Cancelled));
+        mixed = Some(made);
+        match broken.or(stop) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    })
+    .map_err(|error| match (error, mixed.take()) {
+        // The mixer stopped by itself: its own words say why.
+        (MediaError::Cancelled(_), Some(Err(error))) => StudioError::from(error),
+        (error, kept) => {
+            mixed = kept;
+            StudioError::from(error)
+        }
+    })?;
+    let Some(mixed) = mixed.transpose()? else {
+        return Err(StudioError::Brief("mixing: the encoder was never fed".into()));
+    };
+    if let Some(wav) = wav {
+        wav.keep()?;
+    }
+    for peak in &mut peaks {
+        *peak = round_to(f64::from(*peak), 3) as f32;
+    }
+    let heard = Heard {
+        report: report(&mixed, inputs, brief),
+        onsets: ears.finish().iter().map(|onset| round_to(onset.time_s, 5)).collect(),
+        peaks,
+        silent,
+    };
+    cache.put_json("mixed", &key, &heard).map_err(StudioError::cache)?;
+    if silent {
+        return Ok((heard, None));
+    }
+    let path = pending.keep().map_err(StudioError::cache)?;
+    Ok((heard, Some(path)))
+}
+
+fn open(sound: &Sound) -> Result<RawReader<File>, StudioError> {
+    let file = File::open(&sound.path).map_err(StudioError::cache)?;
+    Ok(RawReader::new("a scratch file of the cache", file))
+}
+
+fn report(mixed: &mix::Mixed, inputs: &MixInputs<'_>, brief: &Brief) -> MixReport {
+    let mut notes = Vec::new();
+    if let Some(gain) = mixed.music_db {
+        notes.push(format!("music at {gain:+.1} dB before the master"));
+    }
+    if mixed.ducked_s > 0.0 {
+        notes.push(format!(
+            "music ducked for {:.1} s, by {:.1} dB at most",
+            mixed.ducked_s, -mixed.deepest_db
+        ));
+    }
+    if mixed.original_music > 0.5 && inputs.original.is_some() {
+        notes.push("the clip's own sound is mostly music: the new music steps aside for it".into());
+    }
+    if mixed.master.limiting_db > 0.1 {
+        notes.push(format!(
+            "the limiter took {:.1} dB from the highest peak",
+            mixed.master.limiting_db
+        ));
+    }
+    let original = match (inputs.original, brief.original.unwrap_or(Original::Duck)) {
+        (None, Original::Drop) => "dropped",
+        (None, _) => "none",
+        (Some(_), Original::Keep) => "kept",
+        (Some(_), _) => "ducked under",
+    };
+    MixReport {
+        loudness_lufs: mixed.master.loudness_lufs.map(|lufs| round_to(lufs, 2)),
+        true_peak_dbtp: mixed.master.peak_dbtp.map(|peak| round_to(peak, 2)),
+        original: original.into(),
+        notes,
+    }
+}
+
+/// A WAV that appears under its name once it is whole.
+pub(crate) struct Wav {
+    pub(crate) writer: WavWriter<File>,
+    temporary: tempfile::TempPath,
+    path: PathBuf,
+}
+
+impl Wav {
+    /// 32-bit float, stereo, 48 kHz.
+    pub(crate) fn create(path: &Path) -> Result<Self, StudioError> {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let (file, temporary) = tempfile::Builder::new()
+            .prefix(".synchresis-")
+            .tempfile_in(folder)
+            .map_err(|e| StudioError::file("writing the sound to", path, e))?
+            .into_parts();
+        let writer = WavWriter::new(path.display().to_string(), file, SampleFormat::Float32, None)?;
+        Ok(Self {
+            writer,
+            temporary,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(crate) fn keep(self) -> Result<(), StudioError> {
+        self.writer.finish()?;
+        self.temporary
+            .persist(&self.path)
+            .map_err(|e| StudioError::file("writing the sound to", &self.path, e.error))?;
+        Ok(())
+    }
+}

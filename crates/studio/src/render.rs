@@ -1,0 +1,291 @@
+//! Notes to sound: music and effects, each before its master, in the stage cache; stems beside where they are asked for.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use synchresis_cue::{Layer, Score, Track};
+use synchresis_sound::SoundError;
+use synchresis_sound::mix::{self, Broadcast, RawReader, RawWriter, SampleFormat, Source, StemSink, WavWriter};
+use synchresis_sound::voices::{self, Bank, BankLimits};
+
+use crate::brief::{Brief, Soundbank};
+use crate::cache::Key;
+use crate::error::StudioError;
+use crate::ledger::Ledger;
+use crate::mix::Wav;
+use crate::open::identity;
+use crate::sections::{AudioGeneration, Licence, SoundGeneration};
+use crate::world::World;
+
+/// Version of the voices and the desk.
+const RENDER: u32 = 1;
+
+/// Banks that may be used without asking, best first: their licences ask nothing of the film.
+const FREE_BANKS: &[&str] = &[
+    "MuseScore_General.sf3",
+    "MuseScore_General_Lite.sf3",
+    "MuseScore_General.sf2",
+    "FluidR3_GM.sf2",
+    "FluidR3Mono_GM.sf3",
+    "sf_GMbank.sf2",
+];
+
+/// The rendered sound.
+#[derive(Debug, Clone)]
+pub(crate) struct Rendered {
+    pub(crate) music: Option<Sound>,
+    pub(crate) effects: Option<Sound>,
+    pub(crate) bank: Option<PathBuf>,
+}
+
+/// One scratch file of interleaved stereo at 48 kHz, 32-bit float, and what is known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sound {
+    pub(crate) key: Key,
+    pub(crate) path: PathBuf,
+}
+
+/// Renders what is not rendered yet.
+pub(crate) fn run(
+    ledger: &mut Ledger,
+    brief: &Brief,
+    score: Option<&Score>,
+    stems: Option<&Path>,
+    force: bool,
+    world: &dyn World,
+) -> Result<Rendered, StudioError> {
+    world.begin("rendering");
+    let bank = match &brief.soundbank {
+        Soundbank::Auto => found_bank(world),
+        Soundbank::None => None,
+        Soundbank::File(path) => Some(path.clone()),
+    };
+    let mut desk = Desk {
+        world,
+        brief,
+        bank,
+        stems,
+        force,
+    };
+    let (music, effects) = match score {
+        None => (None, None),
+        Some(score) => {
+            let effect = |track: &Track| matches!(track.layer, Layer::Effects | Layer::Ambience);
+            (
+                desk.part("music", score, |track| !effect(track))?,
+                desk.part("effects", score, effect)?,
+            )
+        }
+    };
+    let shown = |sound: &Option<Sound>| sound.as_ref().map(|sound| sound.path.display().to_string());
+    let engine = |sound: &Option<Sound>, name: &str| {
+        if sound.is_some() {
+            name.to_owned()
+        } else {
+            "none".into()
+        }
+    };
+    ledger.put(&AudioGeneration {
+        path: shown(&music),
+        engine: engine(&music, "composer"),
+    })?;
+    ledger.put(&SoundGeneration {
+        path: shown(&effects),
+        engine: engine(&effects, "designer"),
+    })?;
+    Ok(Rendered {
+        music,
+        effects,
+        bank: desk.bank,
+    })
+}
+
+/// The best bank at the usual places whose licence asks nothing of the film.
+pub(crate) fn found_bank(world: &dyn World) -> Option<PathBuf> {
+    FREE_BANKS
+        .iter()
+        .flat_map(|name| world.bank_folders().iter().map(move |folder| folder.join(name)))
+        .find(|path| path.is_file())
+}
+
+struct Desk<'a> {
+    world: &'a dyn World,
+    brief: &'a Brief,
+    bank: Option<PathBuf>,
+    stems: Option<&'a Path>,
+    force: bool,
+}
+
+/// What a rendered part was made from.
+#[derive(Debug, Serialize)]
+struct PartInputs<'a> {
+    score: &'a Score,
+    bank: Option<String>,
+    seed: u64,
+}
+
+impl Desk<'_> {
+    /// The tracks that `which` chooses, rendered; `None` if there are none.
+    fn part(
+        &mut self,
+        name: &'static str,
+        score: &Score,
+        which: impl Fn(&Track) -> bool,
+    ) -> Result<Option<Sound>, StudioError> {
+        let part = Score {
+            duration_s: score.duration_s,
+            tracks: score
+                .tracks
+                .iter()
+                .filter(|track| which(track) && !track.notes.is_empty())
+                .cloned()
+                .collect(),
+            marks: score.marks.clone(),
+        };
+        if part.tracks.is_empty() {
+            return Ok(None);
+        }
+        let bank_identity = self
+            .bank
+            .as_deref()
+            .and_then(identity)
+            .map(|key| key.as_str().to_owned());
+        let inputs = PartInputs {
+            score: &part,
+            bank: bank_identity,
+            seed: self.brief.seed,
+        };
+        let key = Key::new(name, RENDER, &inputs);
+        let cache = self.world.cache();
+        if self.stems.is_none()
+            && let Some(path) = cache.file(name, &key, "f32")
+        {
+            return Ok(Some(Sound { key, path }));
+        }
+        let bank = self
+            .bank
+            .as_deref()
+            .map(|path| Bank::open(path, BankLimits::default()))
+            .transpose()?;
+        let players = part
+            .tracks
+            .iter()
+            .map(|track| voices::player(track, part.duration_s, self.brief.seed, bank.as_ref()))
+            .collect();
+        let mut pending = cache.create(name, &key, "f32").map_err(StudioError::cache)?;
+        let mut stems = self
+            .stems
+            .map(|folder| Stems::create(folder, &part, self.force))
+            .transpose()?;
+        {
+            let mut scratch = RawWriter::new("the rendered music", pending.file());
+            let mut keep = |samples: &[f32]| scratch.write(samples);
+            let mut split = |track: usize, samples: &[i32]| match &mut stems {
+                Some(stems) => stems.write(track, samples),
+                None => Ok(()),
+            };
+            let split: Option<&mut StemSink<'_>> = if self.stems.is_some() { Some(&mut split) } else { None };
+            mix::render(&part, players, &mut keep, split, self.world)?;
+            scratch.finish()?;
+        }
+        if let Some(stems) = stems {
+            stems.keep()?;
+        }
+        let path = pending.keep().map_err(StudioError::cache)?;
+        Ok(Some(Sound { key, path }))
+    }
+}
+
+/// One 24-bit WAV a track, under their names only once all are whole.
+struct Stems {
+    files: Vec<(WavWriter<File>, tempfile::TempPath, PathBuf)>,
+}
+
+impl Stems {
+    fn create(folder: &Path, score: &Score, force: bool) -> Result<Self, StudioError> {
+        let failed = |path: &Path, e| StudioError::file("writing the stems to", path, e);
+        std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+        let mut files = Vec::new();
+        for (number, track) in score.tracks.iter().enumerate() {
+            let path = folder.join(format!("{:02}-{}.wav", number + 1, file_name(&track.name)));
+            if path.exists() && !force {
+                return Err(StudioError::Brief(format!(
+                    "writing the stems to {}: it exists already and is kept\nhint: --force replaces it",
+                    path.display()
+                )));
+            }
+            let (file, temporary) = tempfile::Builder::new()
+                .prefix(".stem-")
+                .suffix(".wav")
+                .tempfile_in(folder)
+                .map_err(|e| failed(folder, e))?
+                .into_parts();
+            let about = Broadcast {
+                description: format!("stem of {}", track.name),
+                originator: "Synchresis".into(),
+                ..Broadcast::default()
+            };
+            let writer = WavWriter::new(path.display().to_string(), file, SampleFormat::Pcm24, Some(&about))?;
+            files.push((writer, temporary, path));
+        }
+        Ok(Self { files })
+    }
+
+    fn write(&mut self, track: usize, samples: &[i32]) -> Result<(), SoundError> {
+        match self.files.get_mut(track) {
+            Some((writer, ..)) => writer.write_24(samples),
+            None => Ok(()),
+        }
+    }
+
+    fn keep(self) -> Result<(), StudioError> {
+        for (writer, temporary, path) in self.files {
+            writer.finish()?;
+            temporary
+                .persist(&path)
+                .map_err(|e| StudioError::file("writing the stems to", &path, e.error))?;
+        }
+        Ok(())
+    }
+}
+
+/// `Strings (low)` → `strings-low`.
+fn file_name(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("-")
+}
+
+/// A scratch file as a WAV of 32-bit floats; silence where there is none.
+pub(crate) fn wav(scratch: Option<&Path>, path: &Path, world: &dyn World) -> Result<(), StudioError> {
+    let mut wav = Wav::create(path)?;
+    if let Some(scratch) = scratch {
+        let file = File::open(scratch).map_err(StudioError::cache)?;
+        let mut reader = RawReader::new("the rendered music", file);
+        let mut buffer = vec![0f32; 1 << 16];
+        loop {
+            world.check()?;
+            let n = reader.read(&mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            wav.writer.write(&buffer[..n])?;
+        }
+    }
+    wav.keep()
+}
+
+/// What a bank's licence asks, in its own words.
+pub(crate) fn bank_licence(path: &Path) -> Result<Licence, StudioError> {
+    let bank = Bank::open(path, BankLimits::default())?;
+    Ok(Licence {
+        what: format!("sound bank {} ({})", bank.name(), path.display()),
+        licence: bank.copyright().to_owned(),
+        commercial: true,
+        notice: bank.copyright().to_owned(),
+    })
+}

@@ -1,0 +1,297 @@
+//! The stages in their order.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use synchresis_composer::{midi, musicxml};
+use synchresis_cue::{Document, FootageKind};
+
+use crate::compose::{self, Composed};
+use crate::error::StudioError;
+use crate::ledger::Ledger;
+use crate::mix::{self, Mixed};
+use crate::open::{self, Opened};
+use crate::order::{Deliver, Order, Stage};
+use crate::render::{self, Rendered};
+use crate::sections::{Licence, Licences};
+use crate::timeline::Timeline;
+use crate::watch::{self, Seen};
+use crate::world::World;
+use crate::{mux, tell};
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The document.
+    pub document: Document,
+    /// The film or file that the last stage made, if it makes one.
+    pub result: Option<PathBuf>,
+    /// Sentences for the person.
+    pub told: Vec<String>,
+}
+
+/// Runs `order` up to and including `until`. Stages whose inputs did not change are not run again.
+///
+/// # Errors
+/// Every way in which a stage fails; nothing half-written is left behind.
+pub fn run(order: &Order, until: Stage, world: &dyn World) -> Result<Outcome, StudioError> {
+    let mut work = Work {
+        ledger: Ledger::new(order.earlier.clone()),
+        order,
+        world,
+        told: Vec::new(),
+    };
+    let result = work.until(until);
+    world.cache().prune();
+    let result = result?;
+    work.ledger.provenance(order.brief.seed, world)?;
+    let document = work.ledger.document().clone();
+    if let Some(path) = &order.deliver.document {
+        write_whole(path, document.to_json().as_bytes(), "writing the document to")?;
+    }
+    Ok(Outcome {
+        document,
+        result,
+        told: work.told,
+    })
+}
+
+struct Work<'a> {
+    ledger: Ledger,
+    order: &'a Order,
+    world: &'a dyn World,
+    told: Vec<String>,
+}
+
+impl Work<'_> {
+    fn until(&mut self, until: Stage) -> Result<Option<PathBuf>, StudioError> {
+        let (order, world) = (self.order, self.world);
+        let deliver = &order.deliver;
+        if until == Stage::Mux {
+            mux::refuse_early(order, world)?;
+        }
+        for path in [&deliver.midi, &deliver.musicxml, &deliver.timeline, &deliver.audio]
+            .into_iter()
+            .flatten()
+        {
+            self.may_write(path)?;
+        }
+        // Named first, so that the document begins with it; length and token follow once the file is read.
+        self.ledger.put(&open::video_input(order, 0.0, String::new()))?;
+        self.ledger.put(&order.brief)?;
+        let opened = open::run(&mut self.ledger, order, world)?;
+        if order.brief.duration.is_some() && opened.footage.kind == FootageKind::Video {
+            self.told
+                .push("note: --duration is for pictures; the clip keeps its own length".into());
+        }
+        let seen = watch::run(&mut self.ledger, order, &opened, world)?;
+        self.ledger
+            .put(&open::video_input(order, seen.sighting.duration_s, seen.token.clone()))?;
+        if !seen.complaint.is_empty() {
+            self.told
+                .push(format!("note: ffmpeg complained while decoding: {}", seen.complaint));
+        }
+        let folder = self.frames(&opened, &seen)?;
+        self.ledger.put(&tell::extraction(
+            &seen.sighting,
+            folder.as_ref().map(|f| f.display().to_string()),
+        ))?;
+        if until == Stage::Frames {
+            return Ok(folder);
+        }
+        self.tell(&seen, until)?;
+        if until < Stage::Generate {
+            return Ok(None);
+        }
+        let composed = compose::run(&mut self.ledger, &order.brief, &seen.sighting, world)?;
+        self.sheets(composed.as_ref())?;
+        if until == Stage::Generate && deliver.audio.is_none() {
+            return Ok(deliver.midi.clone());
+        }
+        let rendered = self.render(composed.as_ref())?;
+        if until <= Stage::Render {
+            return self.audio(rendered.music.as_ref().map(|sound| sound.path.as_path()));
+        }
+        let mixed = mix::run(
+            &mut self.ledger,
+            order,
+            &opened,
+            composed.as_ref(),
+            &rendered,
+            &seen.sighting,
+            world,
+        )?;
+        self.licences(&rendered)?;
+        if let Some(path) = &deliver.timeline {
+            self.timeline(path, &opened, &seen, composed.as_ref(), &mixed)?;
+        }
+        if until == Stage::Mix {
+            return Ok(deliver.audio.clone());
+        }
+        let film = mux::run(&mut self.ledger, order, &opened, &mixed, world)?;
+        self.told.extend(film.notes);
+        self.report(&mixed);
+        Ok(Some(film.path))
+    }
+
+    fn may_write(&self, path: &Path) -> Result<(), StudioError> {
+        if path.exists() && !self.order.deliver.force {
+            return Err(StudioError::Brief(format!(
+                "writing {}: it exists already and is kept\nhint: --force replaces it",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// The sampled frames as pictures, where they are asked for.
+    fn frames(&self, opened: &Opened, seen: &Seen) -> Result<Option<PathBuf>, StudioError> {
+        let Some(folder) = &self.order.deliver.frames else {
+            return Ok(None);
+        };
+        let wanted: Vec<u64> = seen.sighting.samples.iter().map(|sample| sample.frame).collect();
+        watch::extract(self.order, opened, &wanted, folder, self.world)?;
+        Ok(Some(folder.clone()))
+    }
+
+    fn tell(&mut self, seen: &Seen, until: Stage) -> Result<(), StudioError> {
+        let objects = tell::objects(&seen.sighting);
+        self.ledger.put(&objects)?;
+        if until >= Stage::Select {
+            self.ledger.put(&tell::select(&seen.sighting, self.order.brief.frame))?;
+        }
+        let described = tell::describe(&seen.sighting);
+        if until >= Stage::Describe {
+            self.ledger.put(&described)?;
+        }
+        if until >= Stage::Prompt {
+            self.ledger
+                .put(&tell::combine(&self.order.brief, &objects, &described.description))?;
+        }
+        Ok(())
+    }
+
+    /// MIDI and lead sheet, where they are asked for.
+    fn sheets(&self, composed: Option<&Composed>) -> Result<(), StudioError> {
+        let Some(composed) = composed else { return Ok(()) };
+        let Deliver { midi, musicxml, .. } = &self.order.deliver;
+        if let Some(path) = midi {
+            let bytes = midi::write(&composed.cue_sheet, &composed.spotting, &composed.score);
+            write_whole(path, &bytes, "writing the MIDI file")?;
+        }
+        if let Some(path) = musicxml {
+            let text = musicxml::write(&composed.cue_sheet, &composed.spotting, &composed.score);
+            write_whole(path, text.as_bytes(), "writing the lead sheet")?;
+        }
+        Ok(())
+    }
+
+    fn render(&mut self, composed: Option<&Composed>) -> Result<Rendered, StudioError> {
+        let score = composed.map(|composed| &composed.score);
+        let Deliver { stems, force, .. } = &self.order.deliver;
+        render::run(
+            &mut self.ledger,
+            &self.order.brief,
+            score,
+            stems.as_deref(),
+            *force,
+            self.world,
+        )
+    }
+
+    /// The music before its master as a WAV, where it is asked for.
+    fn audio(&self, scratch: Option<&Path>) -> Result<Option<PathBuf>, StudioError> {
+        let Some(path) = &self.order.deliver.audio else {
+            return Ok(None);
+        };
+        render::wav(scratch, path, self.world)?;
+        Ok(Some(path.clone()))
+    }
+
+    fn licences(&mut self, rendered: &Rendered) -> Result<(), StudioError> {
+        let mut used = vec![Licence {
+            what: "music and effects composed and synthesised by Synchresis".into(),
+            licence: "yours: no rights are claimed in what the program makes".into(),
+            commercial: true,
+            notice: String::new(),
+        }];
+        if let Some(bank) = &rendered.bank {
+            used.push(render::bank_licence(bank)?);
+        }
+        let commercial = used.iter().all(|licence| licence.commercial);
+        let summary = if commercial {
+            "The music may be published and sold with the film; name what `notice` says. The clip's own rights are its own."
+        } else {
+            "One of the parts is not for commercial use; see `used`."
+        };
+        self.ledger.put(&Licences {
+            used,
+            summary: summary.into(),
+        })
+    }
+
+    fn timeline(
+        &self,
+        path: &Path,
+        opened: &Opened,
+        seen: &Seen,
+        composed: Option<&Composed>,
+        mixed: &Mixed,
+    ) -> Result<(), StudioError> {
+        let title = self.order.input.file_name().unwrap_or_default().to_string_lossy();
+        let thumbnails = watch::filmstrip(opened, self.world);
+        let picture = Timeline {
+            title: &title,
+            sighting: &seen.sighting,
+            thumbnails: &thumbnails,
+            spotting: composed.map(|composed| &composed.spotting),
+            cue_sheet: composed.map(|composed| &composed.cue_sheet),
+            peaks: &mixed.peaks,
+            sync: Some(&mixed.sync),
+        };
+        let png = picture
+            .png()
+            .map_err(|why| StudioError::Brief(format!("drawing the timeline: {why}")))?;
+        write_whole(path, &png, "writing the timeline to")
+    }
+
+    /// What a person wants to know of the film at a glance.
+    fn report(&mut self, mixed: &Mixed) {
+        self.told.push(mixed.sync.verdict.clone());
+        let Deliver {
+            stems,
+            midi,
+            musicxml,
+            timeline,
+            document,
+            ..
+        } = &self.order.deliver;
+        for (what, path) in [
+            ("stems", stems),
+            ("midi", midi),
+            ("lead sheet", musicxml),
+            ("timeline", timeline),
+            ("document", document),
+        ] {
+            if let Some(path) = path {
+                self.told.push(format!("{what}: {}", path.display()));
+            }
+        }
+    }
+}
+
+/// Writes a file under a temporary name beside its own, then renames it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8], doing: &'static str) -> Result<(), StudioError> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let failed = |e| StudioError::file(doing, path, e);
+    let mut file = tempfile::Builder::new()
+        .prefix(".synchresis-")
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The only door to the machine.
+
+use std::path::PathBuf;
+
+use synchresis_cue::Watch;
+use synchresis_media::{Limits, Tools};
+
+use crate::cache::Cache;
+use crate::error::StudioError;
+
+/// The machine as the studio may see it; tests pass their own. Progress and cancellation come with [`Watch`].
+pub trait World: Watch {
+    /// The ffmpeg to use.
+    ///
+    /// # Errors
+    /// [`StudioError::Media`] where there is none, or one that is too old.
+    fn tools(&self) -> Result<&Tools, StudioError>;
+    /// What is refused as too large or too slow.
+    fn limits(&self) -> &Limits;
+    /// Where results of stages are kept.
+    fn cache(&self) -> &Cache;
+    /// Folders in which sound banks may lie, best first.
+    fn bank_folders(&self) -> &[PathBuf];
+    /// Seconds since some moment in the past.
+    fn seconds(&self) -> f64;
+    /// A stage with this name begins: `watching`, `composing`, …
+    fn begin(&self, stage: &'static str);
+}
