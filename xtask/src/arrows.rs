@@ -24,17 +24,27 @@ const LINES: usize = 600;
 pub fn check(root: &Path) -> Result<String, String> {
     let mut wrong = Vec::new();
     for entry in read_dir(&root.join("crates"))? {
-        let room = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        let room = entry
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default()
+            .to_owned();
         let Some((_, may)) = ROOMS.iter().find(|(name, _)| *name == room) else {
-            wrong.push(format!("crates/{room}: no such room in xtask/src/arrows.rs; add it there and to ARCHITECTURE.md"));
+            wrong.push(format!(
+                "crates/{room}: no such room in xtask/src/arrows.rs; add it there and to ARCHITECTURE.md"
+            ));
             continue;
         };
         let manifest = read(&entry.join("Cargo.toml"))?;
         let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
         for (other, _) in ROOMS {
-            let named = dependencies.lines().any(|line| line.starts_with(&format!("synchresis-{other}")));
+            let named = dependencies
+                .lines()
+                .any(|line| line.starts_with(&format!("synchresis-{other}")));
             if named && !may.contains(other) {
-                wrong.push(format!("crates/{room} → crates/{other}: this arrow may not be; {room} may know {may:?}"));
+                wrong.push(format!(
+                    "crates/{room} → crates/{other}: this arrow may not be; {room} may know {may:?}"
+                ));
             }
         }
         let mut files = Vec::new();
@@ -42,7 +52,11 @@ pub fn check(root: &Path) -> Result<String, String> {
         for file in files {
             let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
             let stem = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-            let folder = file.parent().and_then(Path::file_name).and_then(|s| s.to_str()).unwrap_or_default();
+            let folder = file
+                .parent()
+                .and_then(Path::file_name)
+                .and_then(|s| s.to_str())
+                .unwrap_or_default();
             if NAMELESS.contains(&stem) || NAMELESS.contains(&folder) {
                 wrong.push(format!("{shown}: a name that says nothing"));
             }
@@ -52,7 +66,11 @@ pub fn check(root: &Path) -> Result<String, String> {
             }
         }
     }
-    if wrong.is_empty() { Ok("arrows: every one runs the way it may".into()) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() {
+        Ok("arrows: every one runs the way it may".into())
+    } else {
+        Err(wrong.join("\n"))
+    }
 }
 
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), String> {

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `synchresis`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    synchresis_cli::main()
+}

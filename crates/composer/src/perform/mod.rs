@@ -107,8 +107,7 @@ pub(crate) fn perform_accent(striker: &Striker, drafts: &[Draft], piece: &Piece)
                 start_s: hit.time_s,
                 duration_s: (end - hit.time_s).max(0.03),
                 pitch: draft.pitch,
-                velocity: ((0.56 + 0.4 * hit.weight) * (0.84 + 0.16 * piece.energy(hit.time_s)) * draft.force)
-                    .clamp(0.05, 1.0) as f32,
+                velocity: ((0.58 + 0.4 * hit.weight) * draft.force).clamp(0.05, 1.0) as f32,
                 articulation: draft.articulation,
                 locked: true,
             })

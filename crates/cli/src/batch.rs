@@ -1,0 +1,68 @@
+//! Several inputs, one after the other; one that fails does not stop the others.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use synchresis_studio::Outcome;
+
+use crate::failure::{Failure, print};
+use crate::place::Place;
+
+/// Does `work` for each of `inputs`, prints what came of each, and fails if one failed.
+///
+/// stdout gets the documents with `json`, else the films' paths; stderr what a person wants to know.
+pub(crate) fn run(
+    inputs: &[PathBuf],
+    place: &Place,
+    json: bool,
+    work: impl Fn(&Path) -> Result<Outcome, Failure>,
+) -> Result<(), Failure> {
+    let mut failed = Vec::new();
+    for input in inputs {
+        let outcome = work(input);
+        place.clear();
+        match outcome {
+            Ok(outcome) => tell(&outcome, json, place)?,
+            Err(failure) if place.stopped() => {
+                return Err(Failure::new(
+                    130,
+                    if failure.number() == 130 {
+                        "cancelled"
+                    } else {
+                        failure.message()
+                    },
+                ));
+            }
+            Err(failure) if inputs.len() == 1 => return Err(failure),
+            Err(failure) => {
+                failure.tell();
+                failed.push((input, failure.number()));
+            }
+        }
+    }
+    let Some((_, code)) = failed.first() else { return Ok(()) };
+    let names: Vec<String> = failed.iter().map(|(input, _)| input.display().to_string()).collect();
+    Err(Failure::new(
+        *code,
+        format!(
+            "{} of {} done; not done: {}",
+            inputs.len() - failed.len(),
+            inputs.len(),
+            names.join(", ")
+        ),
+    ))
+}
+
+fn tell(outcome: &Outcome, json: bool, place: &Place) -> Result<(), Failure> {
+    if json {
+        return print(&outcome.document.to_json());
+    }
+    let mut err = std::io::stderr().lock();
+    for line in outcome.told.iter().filter(|_| !place.quiet()) {
+        let _ = writeln!(err, "{line}");
+    }
+    match &outcome.result {
+        Some(path) => print(&format!("{}\n", path.display())),
+        None => print(&outcome.document.to_json()),
+    }
+}

@@ -1,0 +1,237 @@
+//! The machine as the studio may see it: tools, cache, clock, progress bar, Ctrl-C.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
+
+use crate::config::cache_home;
+use crate::failure::Failure;
+
+/// Flags that every command takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// Say errors alone.
+    #[arg(short, long, global = true, help_heading = "Global")]
+    pub(crate) quiet: bool,
+    /// Say more; twice for more still.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
+    pub(crate) verbose: u8,
+    /// Where results of stages are kept for the next run; the platform's cache folder by default.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global")]
+    cache_dir: Option<PathBuf>,
+    /// Keep nothing for the next run.
+    #[arg(long, global = true, help_heading = "Global")]
+    no_cache: bool,
+    /// Forget the oldest results beyond this many gigabytes.
+    #[arg(
+        long,
+        global = true,
+        value_name = "GB",
+        default_value_t = 8.0,
+        help_heading = "Global"
+    )]
+    cache_limit: f64,
+    /// The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
+    ffmpeg: Option<PathBuf>,
+    /// Refuse inputs longer than this many seconds.
+    #[arg(long, global = true, value_name = "S", help_heading = "Limits")]
+    limit_duration: Option<f64>,
+    /// Refuse inputs larger than this many bytes.
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    limit_bytes: Option<u64>,
+    /// Refuse pictures with more pixels than this.
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    limit_pixels: Option<u64>,
+    /// Refuse pictures with a side longer than this.
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    limit_side: Option<u32>,
+    /// Refuse inputs with more streams than this.
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    limit_streams: Option<u32>,
+    /// End any ffmpeg that runs longer than this many seconds.
+    #[arg(long, global = true, value_name = "S", help_heading = "Limits")]
+    limit_time: Option<u64>,
+    /// Let no ffmpeg take more than this many megabytes of memory.
+    #[arg(long, global = true, value_name = "MB", help_heading = "Limits")]
+    limit_memory: Option<u64>,
+    /// Threads to decode, render and encode with; one a core by default.
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits")]
+    threads: Option<u32>,
+}
+
+impl PlaceArgs {
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        set(&mut limits.duration_s, self.limit_duration);
+        set(&mut limits.bytes, self.limit_bytes);
+        set(&mut limits.pixels, self.limit_pixels);
+        set(&mut limits.side, self.limit_side);
+        set(&mut limits.streams, self.limit_streams);
+        set(&mut limits.wall_clock_s, self.limit_time);
+        set(
+            &mut limits.memory,
+            self.limit_memory.map(|mb| mb.saturating_mul(1_000_000)),
+        );
+        set(&mut limits.threads, self.threads);
+        limits
+    }
+}
+
+fn set<T>(slot: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *slot = value;
+    }
+}
+
+/// This machine.
+pub(crate) struct Place {
+    ffmpeg: Option<PathBuf>,
+    tools: OnceLock<Tools>,
+    limits: Limits,
+    cache: Cache,
+    banks: Vec<PathBuf>,
+    _scratch: Option<tempfile::TempDir>,
+    bar: ProgressBar,
+    quiet: bool,
+    started: Instant,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Place {
+    pub(crate) fn open(args: &PlaceArgs) -> Result<Self, Failure> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        for signal in [
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+            signal_hook::consts::SIGHUP,
+        ] {
+            signal_hook::flag::register(signal, Arc::clone(&cancelled))
+                .map_err(|e| Failure::new(4, format!("listening for Ctrl-C: {e}")))?;
+        }
+        let (root, scratch) = if args.no_cache {
+            let scratch = tempfile::tempdir().map_err(|e| Failure::new(3, format!("making a scratch folder: {e}")))?;
+            (scratch.path().to_owned(), Some(scratch))
+        } else {
+            let root = args
+                .cache_dir
+                .clone()
+                .or_else(|| cache_home().map(|home| home.join("synchresis")));
+            (root.unwrap_or_else(|| std::env::temp_dir().join("synchresis")), None)
+        };
+        let bytes = (args.cache_limit.max(0.0) * 1e9) as u64;
+        let cache = Cache::open(&root, bytes).map_err(|e| {
+            Failure::new(
+                3,
+                format!(
+                    "opening the cache folder {}: {e}\nhint: choose another with --cache-dir, or none with --no-cache",
+                    root.display()
+                ),
+            )
+        })?;
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if args.quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} {wide_bar:.cyan/black} {percent:>3} %  {elapsed}")
+        {
+            bar.set_style(style);
+        }
+        Ok(Self {
+            ffmpeg: args.ffmpeg.clone(),
+            tools: OnceLock::new(),
+            limits: args.limits(),
+            cache,
+            banks: bank_folders(),
+            _scratch: scratch,
+            bar,
+            quiet: args.quiet,
+            started: Instant::now(),
+            cancelled,
+        })
+    }
+
+    /// Takes the bar off the screen, so that lines can be written.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+        self.bar.reset();
+    }
+
+    /// Whether the person wants to hear of errors alone.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether the person asked to stop.
+    pub(crate) fn stopped(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+impl Watch for Place {
+    fn cancelled(&self) -> bool {
+        self.stopped()
+    }
+
+    fn progress(&self, fraction: f64) {
+        self.bar.set_position((fraction.clamp(0.0, 1.0) * 1000.0) as u64);
+    }
+}
+
+impl World for Place {
+    fn tools(&self) -> Result<&Tools, StudioError> {
+        if let Some(tools) = self.tools.get() {
+            return Ok(tools);
+        }
+        let search = std::env::var_os("PATH");
+        let beside = self.ffmpeg.as_deref().map(|ffmpeg| ffmpeg.with_file_name("ffprobe"));
+        let beside = beside.as_deref().filter(|path| path.is_file());
+        let tools = Tools::locate(self.ffmpeg.as_deref(), beside, search.as_deref())?;
+        Ok(self.tools.get_or_init(|| tools))
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    fn bank_folders(&self) -> &[PathBuf] {
+        &self.banks
+    }
+
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn begin(&self, stage: &'static str) {
+        self.bar.set_length(1000);
+        self.bar.set_position(0);
+        self.bar.set_prefix(stage);
+    }
+}
+
+/// The usual places of SoundFonts: the person's own first.
+fn bank_folders() -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    if let Some(home) = std::env::var_os("HOME").map(PathBuf::from) {
+        folders.push(home.join(".local/share/soundfonts"));
+        folders.push(home.join("Library/Audio/Sounds/Banks"));
+    }
+    let shared = [
+        "/usr/local/share/soundfonts",
+        "/usr/share/soundfonts",
+        "/usr/share/sounds/sf3",
+        "/usr/share/sounds/sf2",
+        "/Library/Audio/Sounds/Banks",
+        "/opt/homebrew/share/soundfonts",
+    ];
+    folders.extend(shared.into_iter().map(PathBuf::from));
+    folders
+}

@@ -1,0 +1,62 @@
+//! `synchresis frames | objects | select | describe | prompt | generate | render | mix | mux`: each stage by itself.
+
+use std::path::PathBuf;
+
+use synchresis_studio::{Deliver, Order, Stage};
+
+use crate::args::BriefArgs;
+use crate::batch;
+use crate::failure::Failure;
+use crate::place::Place;
+
+/// A stage reads the document, runs what is missing before it, appends its section and writes the document.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The clip or picture; the document's own by default.
+    #[arg(value_name = "INPUT", required_unless_present = "document")]
+    input: Option<PathBuf>,
+    /// What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film
+    /// (mux).
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// The document: read if it is there, so that edits by hand count, and written.
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
+    /// Write a 24-bit WAV for each instrument into this folder (render and later).
+    #[arg(long, value_name = "DIR")]
+    stems: Option<PathBuf>,
+    /// Write the music as a MIDI file (generate and later).
+    #[arg(long, value_name = "FILE")]
+    midi: Option<PathBuf>,
+    /// Print the document to stdout.
+    #[arg(long)]
+    json: bool,
+    /// Replace what is already there.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    brief: BriefArgs,
+}
+
+pub(crate) fn run(stage: Stage, args: &Args, place: &Place) -> Result<(), Failure> {
+    let mut deliver = Deliver {
+        document: args.document.clone(),
+        stems: args.stems.clone(),
+        midi: args.midi.clone(),
+        force: args.force,
+        ..Deliver::default()
+    };
+    match stage {
+        Stage::Frames => deliver.frames.clone_from(&args.output),
+        Stage::Generate | Stage::Render | Stage::Mix => deliver.audio.clone_from(&args.output),
+        _ => {}
+    }
+    let mut order = Order::resume(args.input.clone(), deliver)?;
+    order.brief = args.brief.over(order.brief)?;
+    if stage == Stage::Mux {
+        order.output.clone_from(&args.output);
+    }
+    batch::run(std::slice::from_ref(&order.input), place, args.json, |_| {
+        Ok(synchresis_studio::run(&order, stage, place)?)
+    })
+}

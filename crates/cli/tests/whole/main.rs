@@ -1,0 +1,13 @@
+//! Whole commands, as a person types them, on small real media.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests start the binary, and ffmpeg to make and to judge media"
+)]
+#![allow(missing_docs)]
+
+mod bad_input;
+mod bench;
+mod cancel;
+mod pictures;
+mod score;
+mod stages;
