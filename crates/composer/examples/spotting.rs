@@ -1,4 +1,4 @@
-//! How well spotting reaches made-up films: `cargo run --release --example spotting -- [films] [json FILE]`.
+//! How well spotting reaches made-up films: `cargo run --release --example spotting -- [films] [style]`.
 
 #[path = "../tests/footage/mod.rs"]
 mod footage;

@@ -42,6 +42,9 @@ pub(super) fn divide(
             let mut cost = best[begin] + length_cost(pulsed, seconds);
             if to < count {
                 cost -= gain[to];
+            } else {
+                // An ending is short.
+                cost += 0.25 * pulsed.saturating_sub(4) as f64;
             }
             if cost < best[to] {
                 (best[to], from[to]) = (cost, begin);

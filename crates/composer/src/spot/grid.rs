@@ -70,7 +70,7 @@ pub(super) fn lay(
                 break;
             }
             let path = reach::search(&cue.targets, cue.window, &rules(bpm, BEAM.0));
-            cost += path.cost + far * far * (0.2 + 0.02 * cue.targets.len() as f64);
+            cost += path.cost + far * far * (0.3 + 0.05 * cue.targets.len() as f64);
             seconds += path.end_s - cue.targets[0].time_s;
         }
         if cost < best.0 {

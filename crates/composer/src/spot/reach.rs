@@ -435,7 +435,7 @@ impl<'a> Beams<'a> {
         let end = next + 1 == self.targets.len();
         let cost = match (opening && full == 0, fits) {
             (true, true) => 0.25 + 0.5 * self.rules.steady,
-            (false, true) => 0.7 + 1.6 * self.rules.steady,
+            (false, true) => 0.6 + 3.0 * self.rules.steady,
             (_, false) if end || self.targets[next].asked => 4.0,
             (_, false) => return false,
         };
@@ -604,7 +604,7 @@ impl<'a> Beams<'a> {
 
     fn change_cost(&self, ratio: f64) -> f64 {
         let x = (ratio - 1.0).abs() / SLEW;
-        (0.08 + 0.14 * self.rules.steady) * x * x
+        (0.06 + 0.4 * self.rules.steady * self.rules.steady) * x * x
     }
 
     /// Cost of a bar away from the main tempo.
