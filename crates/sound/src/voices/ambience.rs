@@ -1,6 +1,6 @@
 //! Places: beds of moving noise, grains that fall at random, creatures that call. Nothing repeats, nothing is in tune.
 
-use super::filter::{Svf, SvfShape};
+use super::filter::SvfShape;
 use super::noise::{Chance, Drift, White};
 use super::scenes::{Grain, Scene};
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM};
@@ -12,15 +12,84 @@ const MOST_BEDS: usize = 8;
 const MOST_CALLERS: usize = 8;
 
 struct BedState {
-    filters: [Svf; 2],
-    white: White,
     centre: [Drift; 2],
     gust: Drift,
-    level: [f32; 2],
     turn: f32,
     period: f32,
-    buzz: f32,
-    buzz_hz: f32,
+    stroke: f32,
+    stroke_hz: f32,
+}
+
+/// Noise through as many moving bands as there are lanes: bed by bed, left and right, all computed beside each other.
+struct Bands {
+    white: [u32; LANES],
+    a1: [f32; LANES],
+    a2: [f32; LANES],
+    a3: [f32; LANES],
+    gain: [f32; LANES],
+    ic1: [f32; LANES],
+    ic2: [f32; LANES],
+}
+
+const LANES: usize = 16;
+
+impl Bands {
+    /// Adds one quantum: the first `N` lanes, gains moving to `goal`, noise times `strokes` where a bed has them.
+    fn add<const N: usize>(
+        &mut self,
+        goal: &[f32; LANES],
+        strokes: &[[f32; QUANTUM]; 2],
+        engine: [usize; 2],
+        out: &mut Frame,
+    ) {
+        let mut white = [0u32; N];
+        let (mut a1, mut a2, mut a3) = ([0.0f32; N], [0.0f32; N], [0.0f32; N]);
+        let (mut gain, mut rise) = ([0.0f32; N], [0.0f32; N]);
+        let (mut ic1, mut ic2) = ([0.0f32; N], [0.0f32; N]);
+        for i in 0..N {
+            white[i] = self.white[i];
+            (a1[i], a2[i], a3[i]) = (self.a1[i], self.a2[i], self.a3[i]);
+            gain[i] = self.gain[i];
+            rise[i] = (goal[i] - self.gain[i]) / QUANTUM as f32;
+            (ic1[i], ic2[i]) = (self.ic1[i], self.ic2[i]);
+        }
+        for j in 0..QUANTUM {
+            let mut y = [0.0f32; N];
+            for i in 0..N {
+                let mut w = white[i];
+                w ^= w << 13;
+                w ^= w >> 17;
+                w ^= w << 5;
+                white[i] = w;
+                let x = (w as i32) as f32 * (1.0 / 2_147_483_648.0);
+                let v3 = x - ic2[i];
+                let v1 = a1[i] * ic1[i] + a2[i] * v3;
+                let v2 = ic2[i] + a2[i] * ic1[i] + a3[i] * v3;
+                ic1[i] = 2.0 * v1 - ic1[i];
+                ic2[i] = 2.0 * v2 - ic2[i];
+                gain[i] += rise[i];
+                y[i] = v1 * gain[i];
+            }
+            for (lane, stroke) in engine.iter().zip(strokes) {
+                if *lane + 1 < N {
+                    y[*lane] *= stroke[j];
+                    y[*lane + 1] *= stroke[j];
+                }
+            }
+            let mut sum = [0.0f32; 2];
+            for pair in y.as_chunks::<2>().0 {
+                sum[0] += pair[0];
+                sum[1] += pair[1];
+            }
+            out.l[j] += sum[0];
+            out.r[j] += sum[1];
+        }
+        for i in 0..N {
+            self.white[i] = white[i];
+            self.gain[i] = gain[i];
+            (self.ic1[i], self.ic2[i]) = (ic1[i], ic2[i]);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +123,7 @@ struct CallerState {
 pub(crate) struct Place {
     scene: &'static Scene,
     beds: Vec<BedState>,
+    bands: Bands,
     grains: Vec<Falling>,
     callers: Vec<CallerState>,
     due: Vec<f32>,
@@ -74,15 +144,12 @@ impl Place {
             .map(|b| {
                 let hold = (b.pace_s * 0.5 * QUANTA, b.pace_s * 1.5 * QUANTA);
                 BedState {
-                    filters: Default::default(),
-                    white: White::new(&mut chance),
                     centre: [Drift::new(&mut chance, hold), Drift::new(&mut chance, hold)],
                     gust: Drift::new(&mut chance, hold),
-                    level: [0.0; 2],
                     turn: chance.unit(),
                     period: 1.0,
-                    buzz: chance.unit(),
-                    buzz_hz: 0.0,
+                    stroke: 0.0,
+                    stroke_hz: 0.0,
                 }
             })
             .collect();
@@ -114,6 +181,15 @@ impl Place {
         Self {
             scene,
             beds,
+            bands: Bands {
+                white: [0; LANES].map(|_: u32| chance.next() | 1),
+                a1: [0.0; LANES],
+                a2: [0.0; LANES],
+                a3: [0.0; LANES],
+                gain: [0.0; LANES],
+                ic1: [0.0; LANES],
+                ic2: [0.0; LANES],
+            },
             grains: Vec::with_capacity(MOST_GRAINS),
             callers,
             due: scene.grains.iter().map(|_| 0.0).collect(),
@@ -126,7 +202,11 @@ impl Place {
     }
 
     fn beds(&mut self, out: &mut Frame) {
-        for (bed, state) in self.scene.beds.iter().zip(&mut self.beds) {
+        let mut goal = [0.0; LANES];
+        let mut strokes = [[1.0; QUANTUM]; 2];
+        let mut engine = [LANES; 2];
+        let mut engines = 0;
+        for (n, (bed, state)) in self.scene.beds.iter().zip(&mut self.beds).enumerate() {
             let gust = state.gust.step(&mut self.chance);
             let mut swell = 1.0 + bed.gust * gust;
             if bed.wave_s > 0.0 {
@@ -140,35 +220,37 @@ impl Place {
                 let rise = if t < 0.38 { t / 0.38 } else { 1.0 - (t - 0.38) / 0.62 };
                 swell *= 0.12 + 0.88 * rise * rise;
             }
-            for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
+            if bed.pulse_hz > 0.0 && engines < 2 {
+                // An engine fires: each stroke a little early or late, a little weaker or stronger.
+                engine[engines] = 2 * n;
+                for x in &mut strokes[engines] {
+                    state.stroke += state.stroke_hz / RATE;
+                    if state.stroke >= 1.0 || state.stroke_hz == 0.0 {
+                        state.stroke = 0.0;
+                        state.stroke_hz = bed.pulse_hz * (1.0 + 0.05 * gust) * self.chance.between(0.86, 1.16);
+                    }
+                    let left = 1.0 - state.stroke;
+                    // Rises within the first twentieth: no click at the stroke.
+                    *x = 0.25 + 1.5 * left * left * left * (state.stroke * 20.0).min(1.0);
+                }
+                engines += 1;
+            }
+            for side in 0..2 {
+                let lane = 2 * n + side;
                 let sway = 0.5 + 0.35 * gust + 0.35 * state.centre[side].step(&mut self.chance);
                 let hz = bed.hz.0 * (bed.hz.1 / bed.hz.0).powf(sway.clamp(0.0, 1.0));
                 let aim = bed.level * swell.max(0.02) * (1.0 + 0.3 * bed.gust * (sway - 0.5));
-                let shape = SvfShape::new(hz, bed.q);
-                let mut noise = [0.0; QUANTUM];
-                state.white.fill(&mut noise);
-                if bed.pulse_hz > 0.0 {
-                    // An engine fires: each stroke a little early or late, a little weaker or stronger.
-                    for x in &mut noise {
-                        state.buzz += state.buzz_hz / RATE;
-                        if state.buzz >= 1.0 || state.buzz_hz == 0.0 {
-                            state.buzz = 0.0;
-                            state.buzz_hz = bed.pulse_hz * (1.0 + 0.05 * gust) * self.chance.between(0.86, 1.16);
-                        }
-                        let stroke = 1.0 - state.buzz;
-                        *x *= 0.25 + 1.4 * stroke * stroke * stroke;
-                    }
-                }
                 let keep = (RATE * 0.25 * bed.q / hz).sqrt().min(10.0);
-                let mut gain = state.level[side];
-                let step = (aim * keep - gain) / QUANTUM as f32;
-                let filter = &mut state.filters[side];
-                for (o, x) in channel.iter_mut().zip(&noise) {
-                    gain += step;
-                    *o += filter.band(&shape, *x) * gain;
-                }
-                state.level[side] = aim * keep;
+                let shape = SvfShape::new(hz, bed.q);
+                // A band's own gain is folded into the level.
+                goal[lane] = aim * keep * shape.band_gain();
+                (self.bands.a1[lane], self.bands.a2[lane], self.bands.a3[lane]) = shape.parts();
             }
+        }
+        if self.scene.beds.len() <= 4 {
+            self.bands.add::<8>(&goal, &strokes, engine, out);
+        } else {
+            self.bands.add::<16>(&goal, &strokes, engine, out);
         }
     }
 

@@ -41,8 +41,6 @@ struct Voice {
     weights: [[f32; 4]; MOST_PLAYERS],
     drift: Drift,
     chance: Chance,
-    white: White,
-    air: Svf,
     air_level: f32,
     velocity: f32,
     attack_s: f32,
@@ -65,6 +63,9 @@ pub(crate) struct Blown {
     seed: u64,
     rotor: Rotor,
     tail: u32,
+    white: White,
+    air: Svf,
+    air_shape: SvfShape,
 }
 
 impl Blown {
@@ -75,6 +76,8 @@ impl Blown {
             let hz = hertz(pitch) * tone.footage;
             Period::new(hz, |shade, k| tone.level(shade, k, hz), &mut planner)
         });
+        // The breath is heard about the pitches that are played.
+        let middle = pitches.get(pitches.len() / 2).map_or(440.0, |&p| hertz(p));
         Self {
             tone,
             shelf,
@@ -82,6 +85,9 @@ impl Blown {
             seed,
             rotor: Rotor::new(),
             tail: 0,
+            white: White::new(&mut Chance::new(seed, 0x6169_7200)),
+            air: Svf::default(),
+            air_shape: SvfShape::new(tone.air.1.max(middle * tone.air.3), tone.air.2),
         }
     }
 
@@ -99,7 +105,7 @@ impl Blown {
 }
 
 impl Voice {
-    fn render(&mut self, tone: &Tone, control: &Control, out: &mut Frame) -> bool {
+    fn render(&mut self, tone: &Tone, control: &Control, air: &[f32; QUANTUM], out: &mut Frame) -> bool {
         let from = if self.first { self.begun } else { 0 };
         self.first = false;
         let dt = (QUANTUM - from) as f32 / SAMPLE_RATE as f32;
@@ -180,15 +186,12 @@ impl Voice {
             mouth.turn = aim;
         }
         if tone.air.0 > 0.0 {
-            let mut noise = [0.0; QUANTUM];
-            self.white.fill(&mut noise);
             let chiff = tone.chiff * (-self.age_s / 0.03).exp();
             let aim = tone.air.0 * (self.envelope * (0.4 + 0.6 * self.velocity) + chiff * self.velocity);
             let step = (aim - self.air_level) / QUANTUM as f32;
-            let shape = SvfShape::new(tone.air.1.max(self.hz * tone.air.3), tone.air.2);
-            for (o, n) in sound[from..].iter_mut().zip(&noise) {
+            for (o, n) in sound[from..].iter_mut().zip(air) {
                 self.air_level += step;
-                *o += self.air.band(&shape, *n) * self.air_level;
+                *o += n * self.air_level;
             }
         }
         for j in from..QUANTUM {
@@ -247,8 +250,6 @@ impl Instrument for Blown {
             mouths,
             weights: [[0.0; 4]; MOST_PLAYERS],
             drift: Drift::new(&mut chance, (0.05 * QUANTA, 0.3 * QUANTA)),
-            white: White::new(&mut chance),
-            air: Svf::default(),
             air_level: 0.0,
             velocity: g.velocity,
             attack_s,
@@ -283,12 +284,20 @@ impl Instrument for Blown {
         let mut i = 0;
         let tone = self.tone;
         let mut own = Frame::SILENT;
+        // One breath for the whole instrument, shaped once.
+        let mut air = [0.0; QUANTUM];
+        if tone.air.0 > 0.0 && !self.voices.is_empty() {
+            self.white.fill(&mut air);
+            for x in &mut air {
+                *x = self.air.band(&self.air_shape, *x);
+            }
+        }
         while i < self.voices.len() {
             let voice = &mut self.voices[i];
             let gain = 0.1 * (voice.velocity / 0.8).powf(tone.loud);
             own.l = [0.0; QUANTUM];
             own.r = [0.0; QUANTUM];
-            let alive = voice.render(tone, control, &mut own);
+            let alive = voice.render(tone, control, &air, &mut own);
             for j in 0..QUANTUM {
                 out.l[j] += own.l[j] * gain;
                 out.r[j] += own.r[j] * gain;

@@ -12,26 +12,24 @@ use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, Drift, White};
 use super::sections::{Bowing, Section};
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, hertz};
-use super::wave::{Shelf, Swarm};
+use super::wave::{Compass, Shelf, Swarm};
 
 const MOST_VOICES: usize = 24;
 
 struct Voice {
     id: u32,
     swarm: Arc<Swarm>,
-    /// Read positions left and right, sample frames.
-    at: [f64; 2],
-    filter: [Svf; 2],
-    corner: f32,
-    air: [Svf; 2],
-    white: White,
+    /// Read positions left and right: point and fraction.
+    at: [(usize, f32); 2],
+    open: f32,
     bow: f32,
     velocity: f32,
     attack_s: f32,
     release_s: f32,
     age_s: f32,
     envelope: f32,
-    gain: [f32; 2],
+    /// Gains of the open and the closed shade, left and right.
+    gain: [[f32; 2]; 2],
     released: bool,
     begun: usize,
     first: bool,
@@ -49,6 +47,9 @@ pub(crate) struct Ensemble {
     voices: Vec<Voice>,
     seed: u64,
     sway: f32,
+    white: White,
+    air: [Svf; 2],
+    air_shape: SvfShape,
 }
 
 impl Ensemble {
@@ -57,9 +58,16 @@ impl Ensemble {
         let mut planner = RealFftPlanner::new();
         // A longer loop where few pitches are held for long.
         let bits = if pitches.len() <= 6 { 17 } else { 16 };
+        let compass = Compass::new();
         let shelf = Shelf::new(pitches, |pitch| {
             let mut chance = Chance::new(seed ^ 0x5357_4152, u64::from(pitch));
-            Swarm::new(&section.partials(hertz(pitch)), bits, &mut chance, &mut planner)
+            Swarm::new(
+                &section.partials(hertz(pitch)),
+                bits,
+                &mut chance,
+                &compass,
+                &mut planner,
+            )
         });
         Self {
             section,
@@ -67,6 +75,9 @@ impl Ensemble {
             voices: Vec::with_capacity(MOST_VOICES),
             seed,
             sway: 0.0,
+            white: White::new(&mut Chance::new(seed, 0x626f_7773)),
+            air: Default::default(),
+            air_shape: SvfShape::new(section.air.1, 0.6),
         }
     }
 
@@ -96,7 +107,7 @@ impl Voice {
         self.tremor[side] * 1.25
     }
 
-    fn render(&mut self, s: &Section, control: &Control, slow: f32, out: &mut Frame) -> bool {
+    fn render(&mut self, s: &Section, control: &Control, slow: f32, air: &Frame, out: &mut Frame) -> bool {
         let from = if self.first { self.begun } else { 0 };
         self.first = false;
         let n = QUANTUM - from;
@@ -116,16 +127,18 @@ impl Voice {
         let drive = self.velocity * (0.35 + 0.65 * control.expression);
         let open = (drive * (0.45 + 0.55 * self.envelope) + 0.2 * self.accent + s.motion * (0.6 * slow + 0.4 * wander))
             .clamp(0.0, 1.1);
-        let corner = s.corner.0 * (s.corner.1 / s.corner.0).powf(open);
-        self.corner += (corner - self.corner) * 0.35;
-        let shape = SvfShape::new(self.corner, s.peak);
-        let mut level = self.envelope * (1.0 + 0.5 * self.accent) * (1.0 + s.unsteady * wander);
+        self.open += (open - self.open) * 0.35;
+        let bright = self.open.clamp(0.0, 1.1).powf(1.4);
+        let mut level = 0.12
+            * (self.velocity / 0.8).powf(s.loud)
+            * self.envelope
+            * (1.0 + 0.5 * self.accent)
+            * (1.0 + s.unsteady * wander);
         if s.bowing == Bowing::Spiccato {
             level *= 1.3;
         }
-        let ratio = f64::from(control.bend) * (1.0 + f64::from(s.unsteady * 0.0012 * wander));
-        let length = self.swarm.points.len();
-        let mask = length - 1;
+        let step = control.bend;
+        let length = self.swarm.len();
         for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
             let aim = level
                 * if s.bowing == Bowing::Tremolo {
@@ -133,47 +146,49 @@ impl Voice {
                 } else {
                     1.0
                 };
-            let step = (aim - self.gain[side]) / n as f32;
-            let mut gain = self.gain[side];
-            let points = &self.swarm.points[..];
-            let filter = &mut self.filter[side];
-            let mut at = self.at[side];
-            for o in &mut channel[from..] {
-                let whole = at as usize;
-                let f = (at - whole as f64) as f32;
-                // Four-point Hermite: the swarm is read a little fast or slow.
-                let (a, b, c, d) = (
-                    points[(whole + mask) & mask],
-                    points[whole & mask],
-                    points[(whole + 1) & mask],
-                    points[(whole + 2) & mask],
-                );
-                let c1 = 0.5 * (c - a);
-                let c2 = a - 2.5 * b + 2.0 * c - 0.5 * d;
-                let c3 = 0.5 * (d - a) + 1.5 * (b - c);
-                let x = ((c3 * f + c2) * f + c1) * f + b;
-                gain += step;
-                *o += filter.low(&shape, x) * gain;
-                at += ratio;
-            }
-            self.at[side] = if at >= length as f64 { at - length as f64 } else { at };
-            self.gain[side] = aim;
-            filter.settle();
-        }
-        if s.air.0 > 0.0 && self.bow > 1e-4 {
-            let mut noise = [0.0; QUANTUM];
-            let shape = SvfShape::new(s.air.1, 0.6);
-            let fall = (-1.0 / (s.air.2 * SAMPLE_RATE as f32)).exp();
-            let start = self.bow;
-            for (side, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
-                self.white.fill(&mut noise);
-                let mut bow = start;
-                for (o, x) in channel[from..].iter_mut().zip(&noise) {
-                    *o += self.air[side].band(&shape, x * bow);
-                    bow *= fall;
+            let aim = [aim * bright, aim * (1.0 - bright).max(0.0)];
+            let gain = self.gain[side];
+            let rise = [(aim[0] - gain[0]) / n as f32, (aim[1] - gain[1]) / n as f32];
+            let (whole, part) = self.at[side];
+            let (Some(open), Some(closed)) = (self.swarm.open.get(whole..), self.swarm.closed.get(whole..)) else {
+                return false;
+            };
+            let channel = &mut channel[from..];
+            if step == 1.0 && part == 0.0 {
+                for (i, ((o, a), b)) in channel.iter_mut().zip(open).zip(closed).enumerate() {
+                    let i = i as f32;
+                    *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
                 }
-                self.bow = bow;
+                self.at[side] = (whole + n, 0.0);
+            } else {
+                let mut at = part;
+                for (i, o) in channel.iter_mut().enumerate() {
+                    let j = (at as usize).min(Swarm::MORE - 2);
+                    let f = at - j as f32;
+                    let i = i as f32;
+                    let a = open[j] + (open[j + 1] - open[j]) * f;
+                    let b = closed[j] + (closed[j + 1] - closed[j]) * f;
+                    *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
+                    at += step;
+                }
+                let moved = at as usize;
+                // Back on the points as soon as the bend is over: a shift of less than one.
+                self.at[side] = (whole + moved, if step == 1.0 { 0.0 } else { at - moved as f32 });
             }
+            if self.at[side].0 >= length {
+                self.at[side].0 -= length;
+            }
+            self.gain[side] = aim;
+        }
+        if self.bow > 1e-5 {
+            let fall = (-1.0 / (s.air.2 * SAMPLE_RATE as f32)).exp();
+            let mut bow = self.bow;
+            for j in from..QUANTUM {
+                out.l[j] += air.l[j] * bow;
+                out.r[j] += air.r[j] * bow;
+                bow *= fall;
+            }
+            self.bow = bow;
         }
         !(self.envelope < 2e-5 && (self.released || s.bowing == Bowing::Spiccato) && self.age_s > self.attack_s)
     }
@@ -198,19 +213,16 @@ impl Instrument for Ensemble {
         }
         let s = self.section;
         let mut chance = Chance::new(self.seed, u64::from(g.id) + 1);
-        let length = swarm.points.len() as f64;
-        let start = f64::from(chance.unit()) * (length - 1.0);
-        let other = (start + length * (0.38 + 0.2 * f64::from(chance.unit()))) % (length - 1.0);
+        let length = swarm.len();
+        let start = (chance.unit() * (length - 1) as f32) as usize;
+        let other = (start + (length as f32 * (0.38 + 0.2 * chance.unit())) as usize) % length;
         let sharp = g.locked || g.articulation == Articulation::Accent || s.bowing == Bowing::Spiccato;
         self.voices.push(Voice {
             id: g.id,
             swarm,
-            at: [start, other],
-            filter: Default::default(),
-            corner: s.corner.0,
-            air: Default::default(),
-            white: White::new(&mut chance),
-            bow: s.air.0 * if sharp { 1.0 } else { 0.35 } * (0.3 + 0.7 * g.velocity),
+            at: [(start, 0.0), (other, 0.0)],
+            open: 0.0,
+            bow: 0.12 * s.air.0 * if sharp { 1.0 } else { 0.35 } * (0.3 + 0.7 * g.velocity),
             velocity: g.velocity,
             attack_s: self.attack_s(g),
             release_s: s.release_s
@@ -221,7 +233,7 @@ impl Instrument for Ensemble {
                 },
             age_s: 0.0,
             envelope: 0.0,
-            gain: [0.0; 2],
+            gain: [[0.0; 2]; 2],
             released: false,
             begun: at,
             first: true,
@@ -250,19 +262,18 @@ impl Instrument for Ensemble {
         self.sway = (self.sway + 0.11 / QUANTA).fract();
         let slow = (self.sway * std::f32::consts::TAU).sin();
         let sounding = !self.voices.is_empty();
-        let mut own = Frame::SILENT;
+        let mut air = Frame::SILENT;
+        if self.voices.iter().any(|v| v.bow > 1e-5) {
+            for (side, channel) in [&mut air.l, &mut air.r].into_iter().enumerate() {
+                self.white.fill(channel);
+                for x in channel.iter_mut() {
+                    *x = self.air[side].band(&self.air_shape, *x);
+                }
+            }
+        }
         let mut i = 0;
         while i < self.voices.len() {
-            own.l = [0.0; QUANTUM];
-            own.r = [0.0; QUANTUM];
-            let voice = &mut self.voices[i];
-            let gain = 0.12 * (voice.velocity / 0.8).powf(self.section.loud);
-            let alive = voice.render(self.section, control, slow, &mut own);
-            for j in 0..QUANTUM {
-                out.l[j] += own.l[j] * gain;
-                out.r[j] += own.r[j] * gain;
-            }
-            if alive {
+            if self.voices[i].render(self.section, control, slow, &air, out) {
                 i += 1;
             } else {
                 self.voices.swap_remove(i);

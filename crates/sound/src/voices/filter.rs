@@ -23,6 +23,18 @@ impl SvfShape {
     }
 }
 
+impl SvfShape {
+    /// The three coefficients of the integrators, for filters computed in lanes.
+    pub(crate) fn parts(&self) -> (f32, f32, f32) {
+        (self.a1, self.a2, self.a3)
+    }
+
+    /// What brings the band-pass to unity at its centre.
+    pub(crate) fn band_gain(&self) -> f32 {
+        self.k
+    }
+}
+
 /// State of one channel.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Svf {

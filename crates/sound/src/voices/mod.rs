@@ -36,7 +36,7 @@ pub use bank::{Bank, BankLimits};
 pub use levels::gain_db;
 pub use phrase::phrase;
 
-use synchresis_cue::{Track, VoiceInfo, voice};
+use synchresis_cue::{Track, VOICES, VoiceInfo, voice};
 
 use crate::Player;
 use track::{Band, Gesture, Instrument};
@@ -46,24 +46,18 @@ use track::{Band, Gesture, Instrument};
 /// is faded in its last 30 ms. `seed` varies hands and noises; the same seed gives the same samples. A voice that is not in
 /// the table is played by the grand piano. With a bank, the voices it serves better than ours come from it.
 pub fn player(track: &Track, duration_s: f64, seed: u64, bank: Option<&Bank>) -> Box<dyn Player> {
-    let fallback = VoiceInfo {
-        name: "grand-piano",
-        family: synchresis_cue::VoiceFamily::Keys,
-        program: 0,
-        range: (21, 108),
-        sustains: false,
-        sharp: true,
-    };
-    let info = voice(&track.voice).copied().unwrap_or(fallback);
-    let gestures = track::gestures(track, &info);
+    let info = voice(&track.voice)
+        .or_else(|| voice("grand-piano"))
+        .unwrap_or(&VOICES[0]);
+    let gestures = track::gestures(track, info);
     // Two tracks of one voice are two players.
     let seed = track.name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
     });
-    if let Some((instrument, gain)) = bank.and_then(|b| b.instrument(&info, &gestures)) {
+    if let Some((instrument, gain)) = bank.and_then(|b| b.instrument(info, &gestures)) {
         return Box::new(Band::new(track, gestures, instrument, gain, duration_s));
     }
-    let instrument = own(&info, &gestures, seed);
+    let instrument = own(info, &gestures, seed);
     let gain = 10f32.powf(gain_db(info.name) as f32 / 20.0);
     Box::new(Band::new(track, gestures, instrument, gain, duration_s))
 }

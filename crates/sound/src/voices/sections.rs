@@ -1,5 +1,7 @@
 //! Which partials each section has, and how it is bowed: the table that [`super::ensemble`] plays from.
 
+use super::wave::Band;
+
 /// How the sound is kept going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bowing {
@@ -24,8 +26,8 @@ pub(crate) struct Section {
     floor: f32,
     pub(crate) bowing: Bowing,
     /// Low-pass closed and open, hertz; its quality.
-    pub(crate) corner: (f32, f32),
-    pub(crate) peak: f32,
+    corner: (f32, f32),
+    peak: f32,
     /// Rise in seconds, softest and hardest.
     pub(crate) attack_s: (f32, f32),
     pub(crate) release_s: f32,
@@ -230,8 +232,8 @@ impl Section {
         SECTIONS.iter().find(|s| s.0 == name).map(|s| &s.1)
     }
 
-    /// (hertz, level, half-width in hertz) of every partial of a note.
-    pub(crate) fn partials(&self, f0: f32) -> Vec<(f32, f32, f32)> {
+    /// Every partial of a note of `f0` hertz, in both shades.
+    pub(crate) fn partials(&self, f0: f32) -> Vec<Band> {
         let mut list = Vec::new();
         let cents = (self.blur / 1200.0).exp2() - 1.0;
         let mut push = |ratio: f32, level: f32| {
@@ -249,7 +251,18 @@ impl Section {
                 .sum();
             let base = if self.formants == VOWEL { 0.12 } else { 1.0 };
             let bottom = 1.0 / (1.0 + (self.floor / hz).powi(2));
-            list.push((hz, level * bottom * (base + body), hz * cents));
+            let level = level * bottom * (base + body);
+            // What a resonant low-pass of the second order leaves, open and closed.
+            let pass = |corner: f32| {
+                let x = (hz / corner).powi(2);
+                1.0 / ((1.0 - x).powi(2) + x / (self.peak * self.peak)).sqrt()
+            };
+            list.push(Band {
+                hz,
+                open: level * pass(self.corner.1.max(f0 * 1.5)),
+                closed: level * pass(self.corner.0.max(f0 * 0.8)),
+                half: hz * cents,
+            });
         };
         if self.bells.is_empty() {
             for k in 1..=((18_500.0 / f0) as usize).max(1) {

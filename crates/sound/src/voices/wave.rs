@@ -135,50 +135,102 @@ impl Cycle {
     }
 }
 
+/// A partial of a swarm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Band {
+    /// Hertz.
+    pub(crate) hz: f32,
+    /// Linear level in the open and in the closed shade.
+    pub(crate) open: f32,
+    pub(crate) closed: f32,
+    /// Half its width, hertz.
+    pub(crate) half: f32,
+}
+
 /// A seamless loop in which every partial is a narrow band of noise, as many players sounding at once are: N. O. Paul's
-/// PADsynth algorithm (2005).
+/// PADsynth algorithm (2005). Two shades with the same phases can be crossfaded.
 pub(crate) struct Swarm {
-    /// The loop, its length a power of two.
-    pub(crate) points: Vec<f32>,
+    /// The loops, open and closed; [`Swarm::MORE`] points of the beginning follow the end.
+    pub(crate) open: Vec<f32>,
+    pub(crate) closed: Vec<f32>,
+}
+
+/// Unit vectors of every direction, to draw phases from.
+pub(crate) struct Compass(Vec<Complex32>);
+
+impl Compass {
+    pub(crate) fn new() -> Self {
+        Self(
+            (0..1024)
+                .map(|i| Complex32::from_polar(1.0, i as f32 / 1024.0 * std::f32::consts::TAU))
+                .collect(),
+        )
+    }
 }
 
 impl Swarm {
-    /// `partials`: (hertz, linear level, half-width in hertz). `bits`: length 2^bits. Root-mean-square 1.
+    /// Points repeated behind the end, so that a read of one quantum never wraps.
+    pub(crate) const MORE: usize = 320;
+
+    /// A loop of 2^`bits` points; the open shade has root-mean-square 1.
     pub(crate) fn new(
-        partials: &[(f32, f32, f32)],
+        partials: &[Band],
         bits: u32,
         chance: &mut Chance,
+        compass: &Compass,
         planner: &mut RealFftPlanner<f32>,
     ) -> Self {
         let length = 1usize << bits;
         let inverse = planner.plan_fft_inverse(length);
-        let mut bins = inverse.make_input_vec();
+        let mut open = inverse.make_input_vec();
+        let mut closed = inverse.make_input_vec();
         let per_bin = SAMPLE_RATE as f32 / length as f32;
+        let top = (20_000.0 / per_bin) as usize;
         let mut power = 0.0f64;
-        for &(hz, level, half) in partials {
-            let centre = hz / per_bin;
-            let width = (half / per_bin).max(0.35);
-            let reach = width * 3.0;
-            let low = (centre - reach).max(1.0).ceil() as usize;
-            let high = ((centre + reach).floor() as usize).min((20_000.0 / per_bin) as usize);
-            // The energy of a partial does not depend on how wide it is spread.
-            let keep = level / width.sqrt();
-            for (i, bin) in bins.iter_mut().enumerate().take(high + 1).skip(low) {
-                let x = (i as f32 - centre) / width;
-                let amp = keep * (-0.5 * x * x).exp();
-                *bin += Complex32::from_polar(amp, chance.unit() * std::f32::consts::TAU);
-                power += f64::from(amp * amp);
+        for p in partials {
+            let centre = p.hz / per_bin;
+            let width = (p.half / per_bin).max(0.35);
+            let low = (centre - width * 3.0).max(1.0).ceil() as usize;
+            let high = ((centre + width * 3.0).floor() as usize).min(top);
+            // A bell curve by recurrence; a partial's energy does not depend on how wide it is spread.
+            let x = (low as f32 - centre) / width;
+            let mut bell = (-0.5 * x * x).exp() / width.sqrt();
+            let mut ratio = (-(x + 0.5 / width) / width).exp();
+            let bend = (-1.0 / (width * width)).exp();
+            for i in low..=high {
+                let Some(direction) = compass.0.get(chance.next() as usize & 1023) else {
+                    break;
+                };
+                if let (Some(o), Some(c)) = (open.get_mut(i), closed.get_mut(i)) {
+                    *o += direction * (bell * p.open);
+                    *c += direction * (bell * p.closed);
+                }
+                power += f64::from(bell * p.open).powi(2);
+                bell *= ratio;
+                ratio *= bend;
             }
         }
-        let mut points = inverse.make_output_vec();
-        if inverse.process(&mut bins, &mut points).is_err() {
-            points = vec![0.0; length];
-        }
         let keep = 1.0 / (2.0 * power).sqrt().max(1e-12) as f32;
-        for p in &mut points {
-            *p *= keep;
+        let finish = |mut bins: Vec<Complex32>| {
+            let mut points = inverse.make_output_vec();
+            if inverse.process(&mut bins, &mut points).is_err() {
+                points = vec![0.0; length];
+            }
+            for p in &mut points {
+                *p *= keep;
+            }
+            points.extend_from_within(..Self::MORE);
+            points
+        };
+        Self {
+            open: finish(open),
+            closed: finish(closed),
         }
-        Self { points }
+    }
+
+    /// Points of the loop.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() - Self::MORE
     }
 }
 
