@@ -143,7 +143,9 @@ impl AudioCodec {
 
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            AudioCodec::Aac => &["-c:a", "aac", "-b:a", "256k"],
+            // The fast coder takes half the time of the default one; at this rate its noise lies lower on the whole, and a
+            // little higher above 8 kHz (docs/media.md).
+            AudioCodec::Aac => &["-c:a", "aac", "-aac_coder", "fast", "-b:a", "256k"],
             AudioCodec::Opus => &["-c:a", "libopus", "-b:a", "192k"],
             AudioCodec::Pcm => &["-c:a", "pcm_s16le"],
         }
