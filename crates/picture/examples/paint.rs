@@ -57,10 +57,7 @@ fn main() -> Result<(), Fails> {
             .filter_map(|p| Some((p[0].as_f64()?, p[1].as_f64()?)))
             .collect()
     };
-    let beats: Vec<f64> = numbers("beats").into_iter().map(f64::from).collect();
-    let onsets: Vec<(f64, f32)> = pairs("onsets").into_iter().map(|(t, s)| (t, s as f32)).collect();
-    let (sections, harmonic, percussive) = (pairs("sections"), numbers("harmonic"), numbers("percussive"));
-    let (energy, brightness) = (numbers("energy"), numbers("brightness"));
+    let step_s = song["step"].as_f64().unwrap_or(0.0);
     let heard = Heard {
         duration_s: song["duration"].as_f64().unwrap_or(0.0),
         tempo: song["tempo"].as_f64().unwrap_or(0.0),
@@ -72,14 +69,15 @@ fn main() -> Result<(), Fails> {
                 Mode::Ionian
             },
         }),
-        beats: &beats,
-        onsets: &onsets,
-        sections: &sections,
-        step_s: song["step"].as_f64().unwrap_or(0.0),
-        harmonic: &harmonic,
-        percussive: &percussive,
-        energy: &energy,
-        brightness: &brightness,
+        beats: numbers("beats").into_iter().map(f64::from).collect(),
+        onsets: pairs("onsets").into_iter().map(|(t, s)| (t, s as f32)).collect(),
+        sections: pairs("sections").into_iter().map(|(a, b)| (a, b, Vec::new())).collect(),
+        parts_step_s: step_s,
+        harmonic: numbers("harmonic"),
+        percussive: numbers("percussive"),
+        step_s,
+        energy: numbers("energy"),
+        brightness: numbers("brightness"),
         ..Heard::default()
     };
     let longest = 2 * options.size.0.max(options.size.1);

@@ -19,6 +19,8 @@ mod plate;
 mod raster;
 mod saliency;
 mod storyboard;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod tone;
 

@@ -362,12 +362,16 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// How far the dissolve is gone. On a flight it begins when the far picture has come near enough to be sharp.
     fn dissolved(&self) -> f32 {
-        if self.cameras[0].scale == 1.0 && self.cameras[1].scale == 1.0 {
+        if !self.flies() {
             self.way
         } else {
             let t = ((self.way - 0.25) / 0.5).clamp(0.0, 1.0);
             t * t * (3.0 - 2.0 * t)
         }
+    }
+
+    fn flies(&self) -> bool {
+        self.cameras.iter().any(|c| c.scale != 1.0)
     }
 
     fn node(&self, column: usize, row: usize) -> Node {
@@ -399,9 +403,8 @@ impl Scene<'_> {
             ];
             (node.a, node.b) = (place, place);
         } else {
-            let flies = self.cameras[0].scale != 1.0 || self.cameras[1].scale != 1.0;
             let flow = match self.turning {
-                Some(turning) if !flies => {
+                Some(turning) if !self.flies() => {
                     let [fx, fy] = turning.flow.get(k).copied().unwrap_or_default();
                     [fx * w * m.flow, fy * h * m.flow]
                 }
@@ -414,14 +417,16 @@ impl Scene<'_> {
         }
         if let (Some(turning), Some(b)) = (self.turning, self.b) {
             node.order = turning.order.get(k).copied().unwrap_or(0.5);
-            if !m.fold {
-                // Where a picture has no pixels of its own the other one shows.
+            if self.flies() {
+                // Where a picture of a flight has no pixels of its own the other one shows.
                 let (miss_a, miss_b) = (beyond(self.a, node.a), beyond(b, node.b));
                 node.order += 8.0 * (miss_b - miss_a);
-                node.a = held(self.a, node.a);
+            }
+            if !m.fold {
                 node.b = held(b, node.b);
             }
-        } else if !m.fold {
+        }
+        if !m.fold {
             node.a = held(self.a, node.a);
         }
         self.shine(&mut node, x, y);

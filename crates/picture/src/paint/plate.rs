@@ -131,8 +131,8 @@ impl Plate {
     /// What glows at a place of the plate, in plate pixels.
     pub(crate) fn glow_at(&self, u: f32, v: f32) -> [f32; 3] {
         let cell = SOFT_CELL as f32 * self.density;
-        let x = (u / cell - 0.5).clamp(0.0, (self.soft_width - 1) as f32 - 1e-3);
-        let y = (v / cell - 0.5).clamp(0.0, (self.soft_height - 1) as f32 - 1e-3);
+        let x = (u / cell - 0.5).min((self.soft_width - 1) as f32 - 1e-3).max(0.0);
+        let y = (v / cell - 0.5).min((self.soft_height - 1) as f32 - 1e-3).max(0.0);
         let (ix, iy) = (x as usize, y as usize);
         let (fx, fy) = (x - ix as f32, y - iy as f32);
         let at = |dx: usize, dy: usize| {

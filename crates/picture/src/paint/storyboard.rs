@@ -1,7 +1,8 @@
 //! From what was heard to what is shown: sections, shots, moments, colour, each with its reason.
 
 use synchresis_cue::{
-    Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Key, Look, Mode, Pace, Rational, Storyboard, round_to,
+    Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Hearing, Key, Look, Mode, Pace, Rational, Storyboard,
+    round_to,
 };
 
 use super::artwork::ArtInfo;
@@ -11,9 +12,9 @@ use super::noise::mix;
 use super::pace::progress;
 use super::timeline::FLASH_GAP_S;
 
-/// What the storyboard needs to know of a song. Times in seconds, in order; curves have one value every `step_s`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Heard<'a> {
+/// What the storyboard needs to know of a song. Times in seconds, in order. Made from a [`Hearing`] by `From`.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
     /// Length of the song.
     pub duration_s: f64,
     /// Beats a minute, 0 where there is no beat.
@@ -21,25 +22,59 @@ pub struct Heard<'a> {
     /// The key, where one is heard.
     pub key: Option<Key>,
     /// Beats.
-    pub beats: &'a [f64],
+    pub beats: Vec<f64>,
     /// First beats of bars; where empty, they are guessed from the onsets (four beats a bar).
-    pub downbeats: &'a [f64],
+    pub downbeats: Vec<f64>,
     /// Onsets with their strength, in any unit.
-    pub onsets: &'a [(f64, f32)],
-    /// The song's own sections.
-    pub sections: &'a [(f64, f64)],
-    /// Seconds between the values of the curves: 1 / fps for the seed's curve to be exact.
+    pub onsets: Vec<(f64, f32)>,
+    /// The song's own sections: start, end, and what was heard in them.
+    pub sections: Vec<(f64, f64, Vec<String>)>,
+    /// Seconds between the values of `harmonic` and `percussive`.
+    pub parts_step_s: f64,
+    /// Strength of the harmonic part over time. The seed's curve is exact where this and `percussive` hold, for each of
+    /// its sections, the greatest value over 512 mel bands of the part (HPSS with margin 5) in every frame of the film.
+    pub harmonic: Vec<f32>,
+    /// Strength of the percussive part over time.
+    pub percussive: Vec<f32>,
+    /// Seconds between the values of `energy` and `brightness`.
     pub step_s: f64,
-    /// Maximum over mel bands of the harmonic part.
-    pub harmonic: &'a [f32],
-    /// Maximum over mel bands of the percussive part.
-    pub percussive: &'a [f32],
-    /// Loudness as a linear level, in any unit.
-    pub energy: &'a [f32],
-    /// Brightness of the sound (spectral centroid, say), in any unit; may be empty.
-    pub brightness: &'a [f32],
-    /// What a listener or a captioner says of the whole song.
-    pub words: &'a [String],
+    /// Linear level, in any unit.
+    pub energy: Vec<f32>,
+    /// Brightness of the sound, in any unit; may be empty.
+    pub brightness: Vec<f32>,
+    /// What a listener or a captioner says of the whole song: words that the table of genres knows, or a genre's name.
+    pub words: Vec<String>,
+}
+
+impl From<&Hearing> for Heard {
+    fn from(hearing: &Hearing) -> Self {
+        let curves = &hearing.curves;
+        Self {
+            duration_s: hearing.duration_s,
+            tempo: hearing.tempo,
+            key: hearing.key.map(|k| k.key),
+            beats: hearing.beats.iter().map(|b| b.time_s).collect(),
+            downbeats: hearing.beats.iter().filter(|b| b.downbeat).map(|b| b.time_s).collect(),
+            onsets: hearing.onsets.iter().map(|o| (o.time_s, o.strength as f32)).collect(),
+            sections: hearing
+                .sections
+                .iter()
+                .map(|s| (s.start_s, s.end_s, s.words.clone()))
+                .collect(),
+            parts_step_s: curves.step_s,
+            harmonic: curves.harmonic.clone(),
+            percussive: curves.percussive.clone(),
+            step_s: curves.step_s,
+            // The curve is in decibels over 60; the plan compares levels.
+            energy: curves
+                .loudness
+                .iter()
+                .map(|l| if *l > 0.0 { 10f32.powf(3.0 * (l - 1.0)) } else { 0.0 })
+                .collect(),
+            brightness: curves.brightness.clone(),
+            words: Vec::new(),
+        }
+    }
 }
 
 /// What a person may choose.
@@ -81,12 +116,12 @@ impl Default for FilmOptions {
 /// Plans a film of `heard` with `artworks` (at least one).
 ///
 /// Never fails: a song in which nothing is heard gives a film that drifts and dissolves by time.
-pub fn storyboard(heard: &Heard<'_>, artworks: &[ArtInfo], options: &FilmOptions, genres: &GenreTable) -> Storyboard {
+pub fn storyboard(heard: &Heard, artworks: &[ArtInfo], options: &FilmOptions, genres: &GenreTable) -> Storyboard {
     Planner::new(heard, artworks, options, genres).plan()
 }
 
 struct Planner<'a> {
-    heard: &'a Heard<'a>,
+    heard: &'a Heard,
     artworks: &'a [ArtInfo],
     options: &'a FilmOptions,
     genres: &'a GenreTable,
@@ -109,7 +144,7 @@ struct Stretch {
 }
 
 impl<'a> Planner<'a> {
-    fn new(heard: &'a Heard<'a>, artworks: &'a [ArtInfo], options: &'a FilmOptions, genres: &'a GenreTable) -> Self {
+    fn new(heard: &'a Heard, artworks: &'a [ArtInfo], options: &'a FilmOptions, genres: &'a GenreTable) -> Self {
         let fps = options.fps.value();
         let fps = if fps > 0.0 && fps.is_finite() { fps } else { 30.0 };
         let duration_s = if heard.duration_s.is_finite() {
@@ -127,7 +162,7 @@ impl<'a> Planner<'a> {
             duration_s,
             downbeats: heard.downbeats.to_vec(),
             full: share(&strengths, 0.90).max(1e-6),
-            loud: share(heard.energy, 0.95).max(1e-9),
+            loud: share(&heard.energy, 0.95).max(1e-9),
         };
         if planner.downbeats.is_empty() {
             planner.downbeats = planner.guessed_downbeats();
@@ -226,7 +261,7 @@ impl<'a> Planner<'a> {
                         (t, true, "the song turns here")
                     } else if let Some(t) = near(&self.downbeats, (0.25 * length).min(2.5)) {
                         (t, false, "a bar begins near the asked length")
-                    } else if let Some(t) = near(self.heard.beats, 1.0) {
+                    } else if let Some(t) = near(&self.heard.beats, 1.0) {
                         (t, false, "a beat falls near the asked length")
                     } else {
                         (wish, false, "the asked length is over")
@@ -275,8 +310,8 @@ impl<'a> Planner<'a> {
         let way = progress(
             self.options.pace,
             frames,
-            &self.per_frame(self.heard.harmonic, stretch.start_s, frames),
-            &self.per_frame(self.heard.percussive, stretch.start_s, frames),
+            &self.per_frame(&self.heard.harmonic, self.heard.parts_step_s, stretch.start_s, frames),
+            &self.per_frame(&self.heard.percussive, self.heard.parts_step_s, stretch.start_s, frames),
             self.options.harmonic,
             self.options.percussive,
         );
@@ -360,7 +395,7 @@ impl<'a> Planner<'a> {
     fn events(&self, sections: &[FilmSection], frames: u64) -> Vec<FilmEvent> {
         let look = self.options.look;
         let mut heard: Vec<(f64, EventKind, f32)> = Vec::new();
-        for beat in self.heard.beats {
+        for beat in &self.heard.beats {
             let down = self.downbeats.iter().any(|d| (d - beat).abs() < 0.03);
             let t = self.heard_at(*beat);
             if self.is_loud(t) {
@@ -368,7 +403,7 @@ impl<'a> Planner<'a> {
                 heard.push((t, if down { EventKind::Downbeat } else { EventKind::Beat }, strength));
             }
         }
-        for (t, strength) in self.heard.onsets {
+        for (t, strength) in &self.heard.onsets {
             let strength = (strength / self.full).min(1.0);
             if strength >= ONSET_SEEN && self.is_loud(*t) {
                 heard.push((*t, EventKind::Onset, 0.8 * strength));
@@ -445,8 +480,10 @@ impl<'a> Planner<'a> {
 
     /// The onset that a beat is heard by, where there is one within 50 ms; else the beat.
     fn heard_at(&self, beat: f64) -> f64 {
-        let around = self.onsets_within(beat, 0.05);
-        around.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(beat, |o| o.0)
+        self.onsets_within(beat, 0.05)
+            .iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(beat, |o| o.0)
     }
 
     fn strength(&self, t: f64) -> f32 {
@@ -459,7 +496,7 @@ impl<'a> Planner<'a> {
 
     fn is_heard(&self, t: f64) -> bool {
         self.is_loud(t)
-            && (self.strength(t) > 0.0 || nearest(self.heard.beats, t).is_some_and(|b| (b - t).abs() < 0.05))
+            && (self.strength(t) > 0.0 || nearest(&self.heard.beats, t).is_some_and(|b| (b - t).abs() < 0.05))
     }
 
     fn is_loud(&self, t: f64) -> bool {
@@ -467,7 +504,7 @@ impl<'a> Planner<'a> {
     }
 
     fn onsets_within(&self, t: f64, reach: f64) -> &'a [(f64, f32)] {
-        let onsets = self.heard.onsets;
+        let onsets = &self.heard.onsets;
         let from = onsets.partition_point(|o| o.0 < t - reach);
         let to = onsets.partition_point(|o| o.0 <= t + reach).max(from);
         &onsets[from..to]
@@ -475,7 +512,7 @@ impl<'a> Planner<'a> {
 
     /// Of the four ways to count four beats a bar, the one whose first beats are struck hardest.
     fn guessed_downbeats(&self) -> Vec<f64> {
-        let beats = self.heard.beats;
+        let beats = &self.heard.beats;
         let struck = |phase: usize| {
             let hits: Vec<f32> = beats.iter().skip(phase).step_by(4).map(|b| self.strength(*b)).collect();
             hits.iter().sum::<f32>() / hits.len().max(1) as f32
@@ -491,17 +528,17 @@ impl<'a> Planner<'a> {
 
     // Curves and colour -----------------------------------------------------------------------------------------------
 
-    fn per_frame(&self, curve: &[f32], start_s: f64, frames: usize) -> Vec<f32> {
-        if curve.is_empty() || self.heard.step_s <= 0.0 {
+    fn per_frame(&self, curve: &[f32], step_s: f64, start_s: f64, frames: usize) -> Vec<f32> {
+        if curve.is_empty() || step_s.is_nan() || step_s <= 0.0 {
             return Vec::new();
         }
-        let at = |i: usize| ((start_s + i as f64 / self.fps) / self.heard.step_s).round() as usize;
+        let at = |i: usize| ((start_s + i as f64 / self.fps) / step_s).round() as usize;
         (0..frames).map(|i| curve[at(i).min(curve.len() - 1)]).collect()
     }
 
     /// Mean level of a stretch beside the song's loud parts, 0 to 1.
     fn energy(&self, start_s: f64, end_s: f64) -> f64 {
-        let curve = self.heard.energy;
+        let curve = &self.heard.energy;
         if curve.is_empty() || self.heard.step_s <= 0.0 {
             return 0.5;
         }
@@ -516,12 +553,12 @@ impl<'a> Planner<'a> {
     }
 
     fn swell(&self) -> (f64, Vec<f32>) {
-        let curve = self.heard.harmonic;
-        if curve.is_empty() || self.heard.step_s <= 0.0 {
+        let (curve, step_s) = (&self.heard.harmonic, self.heard.parts_step_s);
+        if curve.is_empty() || step_s.is_nan() || step_s <= 0.0 {
             return (0.1, Vec::new());
         }
         // Ten values a second tell what a camera can follow.
-        let every = ((0.1 / self.heard.step_s).round() as usize).max(1);
+        let every = ((0.1 / step_s).round() as usize).max(1);
         let full = share(curve, 0.95).max(1e-9);
         let swell = curve
             .chunks(every)
@@ -530,7 +567,7 @@ impl<'a> Planner<'a> {
                 round_to(f64::from(if mean.is_finite() { mean.clamp(0.0, 1.0) } else { 0.0 }), 3) as f32
             })
             .collect();
-        (every as f64 * self.heard.step_s, swell)
+        (every as f64 * step_s, swell)
     }
 
     fn grade(&self) -> Grade {
@@ -592,17 +629,18 @@ impl<'a> Planner<'a> {
         if second > 1.35 * first + 0.02 {
             words.push("building");
         }
-        let mean = |curve: &[f32], full: f32| {
+        let mean = |curve: &[f32], step_s: f64, full: f32| {
             let part = self.per_frame(
                 curve,
+                step_s,
                 stretch.start_s,
                 ((stretch.end_s - stretch.start_s) * self.fps) as usize,
             );
             part.iter().sum::<f32>() / part.len().max(1) as f32 / full.max(1e-9)
         };
-        let (h, p) = (self.heard.harmonic, self.heard.percussive);
+        let (h, p, step_s) = (&self.heard.harmonic, &self.heard.percussive, self.heard.parts_step_s);
         let full = share(h, 0.95).max(share(p, 0.95));
-        let (h, p) = (mean(h, full), mean(p, full));
+        let (h, p) = (mean(h, step_s, full), mean(p, step_s, full));
         if p > 0.7 * h {
             words.push("percussive");
         } else if p < 0.3 * h {
@@ -614,9 +652,9 @@ impl<'a> Planner<'a> {
         if self.steady() {
             words.push("steady");
         }
-        let clear = share(self.heard.brightness, 0.95);
+        let clear = share(&self.heard.brightness, 0.95);
         if clear > 0.0 {
-            let bright = mean(self.heard.brightness, clear);
+            let bright = mean(&self.heard.brightness, self.heard.step_s, clear);
             words.push(if bright > 0.6 {
                 "bright"
             } else if bright > 0.35 {
