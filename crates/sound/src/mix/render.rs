@@ -9,7 +9,7 @@ use super::loudness::{CELL, Gate, KWeighting};
 use super::peak::largest;
 use super::reverb::{Reverb, Space};
 use super::source::Sink;
-use super::strip::{self, GROUP, Group, Stereo, Sums, silent};
+use super::strip::{self, GROUP, Group, Stereo, SumFrame, silent};
 use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
 /// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
@@ -49,6 +49,31 @@ impl Spaces {
         Self {
             room: Reverb::new(&Space::ROOM),
             hall: Reverb::new(&Space::HALL),
+        }
+    }
+}
+
+/// What goes on dry, to the room and to the hall.
+struct Sums {
+    dry: Stereo,
+    room: Stereo,
+    hall: Stereo,
+}
+
+impl Sums {
+    fn new(frames: usize) -> Self {
+        Self {
+            dry: silent(frames),
+            room: silent(frames),
+            hall: silent(frames),
+        }
+    }
+
+    /// Frames to signals.
+    fn take(&mut self, frames: &[SumFrame]) {
+        let signals = self.dry.iter_mut().chain(&mut self.room).chain(&mut self.hall);
+        for (lane, signal) in signals.enumerate() {
+            signal.iter_mut().zip(frames).for_each(|(to, frame)| *to = frame[lane]);
         }
     }
 }
@@ -107,6 +132,7 @@ pub fn render(
 struct Desk {
     played: Vec<(Stereo, bool)>,
     groups: Vec<Group>,
+    total: Vec<SumFrame>,
     sums: Sums,
     wet: [Stereo; 2],
     spaces: Spaces,
@@ -136,6 +162,7 @@ impl Desk {
         Self {
             played: (0..tracks).map(|_| (silent(SPAN), false)).collect(),
             groups: strip::groups(score, SPAN, apart),
+            total: vec![[0.0; 8]; SPAN],
             sums: Sums::new(SPAN),
             wet: [silent(SPAN), silent(SPAN)],
             spaces: Spaces::new(),
@@ -176,13 +203,14 @@ impl Desk {
             .zip(self.played.par_chunks(GROUP))
             .for_each(|(g, p)| g.process(p, n));
         // In the order of the groups, whoever was ready first.
-        for (signal, sum) in self.sums.all_mut().enumerate() {
-            sum[..n].fill(0.0);
-            for group in self.groups.iter().filter(|g| g.sounded) {
-                let part = group.sums.all().nth(signal).map_or(&[][..], |p| &p[..n]);
-                sum[..n].iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
+        let total = &mut self.total[..n];
+        total.fill([0.0; 8]);
+        for group in self.groups.iter().filter(|g| g.sounded) {
+            for (total, sum) in total.iter_mut().zip(&group.sums) {
+                total.iter_mut().zip(sum).for_each(|(t, x)| *t += x);
             }
         }
+        self.sums.take(total);
         let [gain_dry, gain_wet, gain_all] = &mut self.gains;
         self.envelope
             .fill(at, &mut gain_dry[..n], &mut gain_wet[..n], &mut gain_all[..n]);

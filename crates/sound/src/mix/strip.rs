@@ -113,33 +113,8 @@ fn send(amount: f64) -> f32 {
     }
 }
 
-/// What a group, or a single track, adds to the three sums.
-#[derive(Debug, Clone)]
-pub(super) struct Sums {
-    pub(super) dry: Stereo,
-    pub(super) room: Stereo,
-    pub(super) hall: Stereo,
-}
-
-impl Sums {
-    pub(super) fn new(frames: usize) -> Self {
-        Self {
-            dry: silent(frames),
-            room: silent(frames),
-            hall: silent(frames),
-        }
-    }
-
-    /// The six signals.
-    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
-        self.dry.iter_mut().chain(&mut self.room).chain(&mut self.hall)
-    }
-
-    /// The six signals.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Vec<f32>> {
-        self.dry.iter().chain(&self.room).chain(&self.hall)
-    }
-}
+/// A frame of what goes on: left and right dry, to the room, to the hall; the last two lanes are empty.
+pub(super) type SumFrame = [f32; LANES];
 
 /// Up to four strips, filtered side by side.
 #[derive(Debug, Clone)]
@@ -148,9 +123,11 @@ pub(super) struct Group {
     drive: [f32; LANES],
     matrices: Vec<[f32; 4]>,
     sends: Vec<(f32, f32)>,
+    /// What each lane gives to each lane of the sums.
+    desk: [SumFrame; LANES],
     lanes: Vec<[f32; LANES]>,
     /// What the group adds, valid after [`Group::process`].
-    pub(super) sums: Sums,
+    pub(super) sums: Vec<SumFrame>,
     /// Each track alone after its strip, valid after [`Group::process`] where they are wanted.
     pub(super) tracks: Vec<Stereo>,
     /// Whether anything sounded in the last [`Group::process`].
@@ -194,13 +171,21 @@ impl Group {
             matrices.push(matrix(track.pan, t.width, level(track.level_db + TRIM_DB) / t.drive));
             sends.push((send(track.room), send(track.hall)));
         }
+        let mut desk = [[0.0; LANES]; LANES];
+        for (i, (m, (room, hall))) in matrices.iter().zip(&sends).enumerate() {
+            for (from, [to_left, to_right]) in [[m[0], m[2]], [m[1], m[3]]].into_iter().enumerate() {
+                let (l, r) = (to_left, to_right);
+                desk[2 * i + from] = [l, r, room * l, room * r, hall * l, hall * r, 0.0, 0.0];
+            }
+        }
         Self {
             filters,
             drive,
             matrices,
             sends,
+            desk,
             lanes: vec![[0.0; LANES]; frames],
-            sums: Sums::new(frames),
+            sums: vec![[0.0; LANES]; frames],
             tracks: if apart {
                 tracks.iter().map(|_| silent(frames)).collect()
             } else {
@@ -213,8 +198,7 @@ impl Group {
     /// Takes what its tracks played (`frames` of it, and whether it is more than silence) through the strips.
     pub(super) fn process(&mut self, played: &[(Stereo, bool)], frames: usize) {
         self.sounded = played.iter().any(|p| p.1) || !self.filters.is_still();
-        let still = &mut self.sums;
-        for signal in still.all_mut().chain(self.tracks.iter_mut().flatten()) {
+        for signal in self.tracks.iter_mut().flatten() {
             signal[..frames].fill(0.0);
         }
         if !self.sounded {
@@ -229,30 +213,22 @@ impl Group {
             }
         }
         self.filters.process(lanes);
-        for lane in lanes.iter_mut() {
+        for (lane, sum) in lanes.iter_mut().zip(&mut self.sums) {
             for (x, drive) in lane.iter_mut().zip(&self.drive) {
                 *x = saturate(*x * drive);
             }
-        }
-        for (i, (m, (room, hall))) in self.matrices.iter().zip(&self.sends).enumerate() {
-            let [dry_l, dry_r] = &mut self.sums.dry;
-            let [room_l, room_r] = &mut self.sums.room;
-            let [hall_l, hall_r] = &mut self.sums.hall;
-            for (t, lane) in lanes.iter().enumerate() {
-                let l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
-                let r = m[2] * lane[2 * i] + m[3] * lane[2 * i + 1];
-                dry_l[t] += l;
-                dry_r[t] += r;
-                room_l[t] += room * l;
-                room_r[t] += room * r;
-                hall_l[t] += hall * l;
-                hall_r[t] += hall * r;
-            }
-            if let Some([track_l, track_r]) = self.tracks.get_mut(i) {
-                for ((l, r), lane) in track_l.iter_mut().zip(track_r).zip(lanes.iter()) {
-                    *l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
-                    *r = m[2] * lane[2 * i] + m[3] * lane[2 * i + 1];
+            let mut total = [0.0; LANES];
+            for (x, gains) in lane.iter().zip(&self.desk) {
+                for (total, gain) in total.iter_mut().zip(gains) {
+                    *total += gain * x;
                 }
+            }
+            *sum = total;
+        }
+        for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
+            for ((l, r), lane) in left.iter_mut().zip(right).zip(lanes.iter()) {
+                *l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
+                *r = m[2] * lane[2 * i] + m[3] * lane[2 * i + 1];
             }
         }
     }
