@@ -364,3 +364,38 @@ fn spawn(program: &Path, job: &Job) -> io::Result<Child> {
     }
     command.spawn()
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use synchresis_cue::Silent;
+
+    use super::*;
+    use crate::JailLevel;
+
+    #[test]
+    fn a_child_opens_a_file_that_it_was_not_given() {
+        let tools = Tools::locate(None, None, std::env::var_os("PATH").as_deref()).expect("these tests need ffmpeg");
+        if !matches!(tools.jail(), JailLevel::Files | JailLevel::FilesAndNetwork) {
+            eprintln!("skipped: this kernel has no landlock");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let (given, other) = (folder.path().join("given.ppm"), folder.path().join("other.ppm"));
+        for path in [&given, &other] {
+            std::fs::write(path, b"P6 2 2 255\n0123456789ab").expect("writes");
+        }
+        let look = |path: &Path| {
+            let job = Job::new(Tool::Ffprobe, "reading", path)
+                .args(["-v", "error", "-show_streams", "-f", "ppm_pipe", "-i"])
+                .args([file_url(path)]);
+            let job = Job {
+                reads: vec![given.clone()],
+                ..job
+            };
+            capture(&tools, &Limits::default(), &Silent, job)
+        };
+        assert!(String::from_utf8_lossy(&look(&given).expect("its own file")).contains("ppm"));
+        let error = look(&other).expect_err("another file");
+        assert!(error.to_string().contains("Permission denied"), "{error}");
+    }
+}

@@ -533,3 +533,75 @@ fn first_frame(footage: &Footage, path: &Path, tools: &Tools) -> Vec<u8> {
     .expect("decodes");
     luma
 }
+
+#[test]
+fn chapters_subtitles_and_tags_are_lost() {
+    let studio = Studio::new();
+    let x264 = &["-c:v", "libx264", "-preset", "ultrafast"][..];
+    let plain = studio.clip("plain.mp4", "testsrc2=s=160x90:r=25:d=2", None, x264);
+    let (words, tags, clip) = (
+        studio.path("words.srt"),
+        studio.path("tags.txt"),
+        studio.path("clip.mkv"),
+    );
+    std::fs::write(&words, "1\n00:00:00,500 --> 00:00:01,500\nGood evening\n").expect("writes");
+    let chapters = ";FFMETADATA1\ntitle=Holiday\nartist=Me\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n\
+        [CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\ntitle=Two\n";
+    std::fs::write(&tags, chapters).expect("writes");
+    let [p, w, t, c] = [&plain, &words, &tags, &clip].map(|path| clips::text(path));
+    ffmpeg([
+        "-i",
+        p,
+        "-i",
+        w,
+        "-i",
+        t,
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-map_metadata",
+        "2",
+        "-map_chapters",
+        "2",
+        "-c",
+        "copy",
+        c,
+    ]);
+    let footage = probe(&clip, &studio.tools, &Limits::default(), &Silent).expect("probes");
+    assert_eq!((footage.chapters, footage.others.len()), (2, 1), "{footage:?}");
+    for (name, codec) in [("out.mp4", "mov_text"), ("out.mkv", "subrip")] {
+        let output = studio.path(name);
+        let audio = clicks(&studio, AudioCodec::Aac, 2.0);
+        let job = MuxJob {
+            input: &clip,
+            footage: &footage,
+            audio: Some(&audio),
+            output: &output,
+            title: None,
+            comment: Some("Scored"),
+            force: false,
+        };
+        let muxed = mux(&job, &studio.tools, &Limits::default(), &Silent).expect(name);
+        assert_eq!((muxed.picture, muxed.left_out), (Picture::Copied, Vec::new()), "{name}");
+        let film = probe(&output, &studio.tools, &Limits::default(), &Silent).expect(name);
+        assert_eq!(film.chapters, 2, "{name}");
+        assert!(
+            film.others.iter().any(|s| s.kind == "subtitle" && s.codec == codec),
+            "{name}: {film:?}"
+        );
+        let entries = [
+            "-v",
+            "error",
+            "-show_entries",
+            "format_tags",
+            "-of",
+            "compact",
+            clips::text(&output),
+        ];
+        let tags = clips::run(studio.tools.ffprobe(), entries).to_lowercase();
+        for tag in ["title=holiday", "artist=me", "comment=scored"] {
+            assert!(tags.contains(tag), "{name}: {tags}");
+        }
+    }
+}
