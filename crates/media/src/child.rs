@@ -373,6 +373,7 @@ mod tests {
     use crate::JailLevel;
 
     #[test]
+    #[expect(clippy::print_stderr, reason = "what is skipped is said")]
     fn a_child_opens_a_file_that_it_was_not_given() {
         let tools = Tools::locate(None, None, std::env::var_os("PATH").as_deref()).expect("these tests need ffmpeg");
         if !matches!(tools.jail(), JailLevel::Files | JailLevel::FilesAndNetwork) {
