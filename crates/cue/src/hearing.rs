@@ -78,7 +78,7 @@ pub struct SongSection {
     pub likeness: usize,
     /// How strongly the song turns where it begins, 0 to 1.
     pub turn: f64,
-    /// Mean loudness beside the rest of the song, 0 (the quietest) to 1 (the loudest).
+    /// Loudness beside the loudest part, 0 (18 dB below it or more) to 1 (the loudest itself).
     pub energy: f64,
     /// Mean brightness, 0 (dark) to 1 (bright).
     pub brightness: f64,

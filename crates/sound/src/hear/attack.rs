@@ -20,7 +20,7 @@ const FRAME: usize = 1024;
 /// Samples from frame to frame.
 const STEP: usize = 128;
 /// Frames between the spectra that are compared.
-const LAG: usize = 2;
+const LAG: usize = 4;
 /// Samples of a block of the fine envelope.
 const BLOCK: usize = 32;
 /// Bands an octave.
@@ -332,9 +332,9 @@ const ALONE_S: f64 = 0.030;
 const BEFORE_S: f64 = 0.100;
 const AFTER_S: f64 = 0.070;
 /// How far above that mean an onset is, in doublings of amplitude a band.
-const DELTA: f32 = 0.10;
+const DELTA: f32 = 0.08;
 /// How far above it, as a share of the strongest onset within [`NEIGHBOURHOOD_S`].
-const SHARE: f32 = 0.08;
+const SHARE: f32 = 0.07;
 const NEIGHBOURHOOD_S: f64 = 1.5;
 
 fn pick(flux: &[f32], fine: &Envelope, rate: f64) -> Vec<Onset> {
@@ -402,34 +402,54 @@ fn sliding_max(values: &[f32], reach: usize) -> Vec<f32> {
     out
 }
 
-/// How much later than the frame of greatest flux an attack usually begins, seconds: a rise shows as soon as it enters
-/// the frame's far end.
-const FLUX_LEAD_S: f64 = 0.008;
+/// How much later than the frame of greatest flux a slow attack begins, seconds.
+const FLUX_LEAD_S: f64 = -0.008;
+/// Seconds before and after that moment in which a quick attack is looked for.
+const SEARCH_S: (f64, f64) = (0.040, 0.030);
+/// Blocks after a moment (11 ms) that are compared with blocks before it (27 ms).
+const AFTER: usize = 8;
+const BEFORE: usize = 20;
+/// A quick attack doubles the energy nearly.
+const QUICK: f32 = 0.9;
+/// An attack has begun where this share of its rise is reached.
+const BEGUN: f32 = 0.05;
 
-/// When the attack near a frame begins: where the logarithmic energy rises most.
+/// When the attack near a frame begins: within the steepest rise of energy, the first block that leaves what was before.
 fn locate(frame: usize, fine: &Envelope, rate: f64) -> f64 {
     let coarse_s = (frame * STEP) as f64 / rate + FLUX_LEAD_S;
     let block = |s: f64| (s * rate / BLOCK as f64).max(0.0) as usize;
-    let (from, to) = (block(coarse_s - 0.030), block(coarse_s + 0.030).min(fine.body.len()));
-    // Four blocks after against twelve before: 5 ms and 16 ms.
-    let (after, before) = (4usize, 12usize);
+    let from = block(coarse_s - SEARCH_S.0);
+    let to = block(coarse_s + SEARCH_S.1).min(fine.body.len().saturating_sub(AFTER));
     let mut best = (0.0f32, None);
-    for at in from..to {
-        for curve in [&fine.body, &fine.edge] {
-            let mean = |a: usize, b: usize| {
-                let part = curve.get(a..b.min(curve.len())).unwrap_or(&[]);
-                part.iter().sum::<f32>() / (b - a).max(1) as f32
-            };
-            let rise = ((mean(at, at + after) + 1e-7) / (mean(at.saturating_sub(before), at.max(1)) + 1e-7)).log2();
+    for curve in [&fine.body, &fine.edge] {
+        let mean = |a: usize, b: usize| {
+            let part = curve.get(a..b).unwrap_or(&[]);
+            part.iter().sum::<f32>() / part.len().max(1) as f32
+        };
+        for at in from..to {
+            let before = mean(at.saturating_sub(BEFORE), at);
+            let rise = ((mean(at, at + AFTER) + 1e-7) / (before + 1e-7)).log2();
             if rise > best.0 {
-                best = (rise, Some(at));
+                best = (rise, Some((at, before, curve)));
             }
         }
     }
-    match best {
-        (rise, Some(at)) if rise > 0.6 => (at * BLOCK) as f64 / rate,
-        _ => coarse_s,
+    let (rise, Some((at, before, curve))) = best else {
+        return coarse_s.max(0.0);
+    };
+    if rise < QUICK {
+        return coarse_s.max(0.0);
     }
+    let top = curve.iter().skip(at).take(AFTER + 4).copied().fold(0.0, f32::max);
+    let begun = before + BEGUN * (top - before);
+    let first = curve
+        .iter()
+        .enumerate()
+        .skip(at.saturating_sub(2))
+        .take(AFTER + 6)
+        .find(|(_, e)| **e >= begun);
+    // The attack lies somewhere within the block.
+    (first.map_or(at, |(i, _)| i) as f64 + 0.5) * BLOCK as f64 / rate
 }
 
 #[cfg(test)]

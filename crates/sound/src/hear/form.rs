@@ -1,11 +1,11 @@
 //! The parts of a song and its bars.
 
 /// Blocks on each side of a moment that are compared.
-const SIDE: usize = 24;
+const SIDE: usize = 32;
 /// Least length of a part, seconds.
-const SHORTEST_S: f64 = 8.0;
+const SHORTEST_S: f64 = 9.0;
 /// Share of the greatest novelty below which a song does not turn.
-const LEAST: f64 = 0.2;
+const LEAST: f64 = 0.3;
 
 /// A moment where a song turns into something else: index of a block, and how strongly, 0 to 1.
 pub(super) type Turn = (usize, f64);
@@ -102,7 +102,7 @@ pub(super) fn likeness(blocks: &[Vec<f32>], starts: &[usize]) -> Vec<usize> {
             .map(|(l, &e)| (l, dot(&means[e])))
             .max_by(|a, b| a.1.total_cmp(&b.1));
         match best {
-            Some((label, alike)) if alike > 0.75 => labels.push(label),
+            Some((label, alike)) if alike > 0.65 => labels.push(label),
             _ => {
                 examples.push(k);
                 labels.push(examples.len() - 1);

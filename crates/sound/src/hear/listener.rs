@@ -353,9 +353,7 @@ fn sections(facts: &Facts, loud: &Loudness, beats: &[Beat], onsets: &[Moment], d
             .iter()
             .map(|&(at, turn)| (on_beat(at as f64 * block_s, beats), turn)),
     );
-    let loudest = means(&times, duration_s, facts)
-        .map(|f| loud.share(f))
-        .fold(1e-9, f64::max);
+    let loudest_db = means(&times, duration_s, facts).map(decibels).fold(-100.0, f64::max);
     (0..times.len())
         .map(|k| {
             let (start_s, turn) = times[k];
@@ -374,7 +372,7 @@ fn sections(facts: &Facts, loud: &Loudness, beats: &[Beat], onsets: &[Moment], d
                 end_s: round_to(end_s, 6),
                 likeness: labels.get(k).copied().unwrap_or(0),
                 turn: round_to(turn, 4),
-                energy: round_to((loud.share(mean_level(frames)) / loudest).min(1.0), 4),
+                energy: round_to(energy(decibels(mean_level(frames)), loudest_db), 4),
                 brightness: round_to(bright_share(bright), 4),
                 percussive: round_to(percussive(frames), 4),
                 onset_rate: round_to(heard as f64 / (end_s - start_s).max(0.1), 3),
@@ -385,6 +383,15 @@ fn sections(facts: &Facts, loud: &Loudness, beats: &[Beat], onsets: &[Moment], d
             section
         })
         .collect()
+}
+
+/// Loudness of a part beside the loudest part: 1 there, 0 from 18 dB below it on.
+fn energy(level_db: f64, loudest_db: f64) -> f64 {
+    if loudest_db <= -90.0 {
+        0.0
+    } else {
+        (1.0 - (loudest_db - level_db) / 18.0).clamp(0.0, 1.0)
+    }
 }
 
 fn mean_level(frames: &[FrameFacts]) -> f32 {
