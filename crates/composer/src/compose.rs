@@ -1,16 +1,15 @@
 //! From the grid of bars to a performed piece.
 
-use synchresis_cue::{
-    ChordCue, CueSheet, InstrumentCue, Key, Layer, Meter, Mode, Mood, Role, Score, SectionCue, Sighting, Spotting,
-    TempoMark, Track, VoiceFamily,
-};
+use synchresis_cue::{CueSheet, Layer, Mood, Role, Score, SectionCue, Sighting, Spotting, Track};
 
+use crate::dice::Dice;
 use crate::form::form;
-use crate::harmony::{Chord, harmonise};
+use crate::harmony::harmonise;
 use crate::melody::{counter, melody};
-use crate::orchestra::{Material, Player, cast, ground, strike, strikers, write};
+use crate::orchestra::{Material, cast, ground, strike, strikers, write};
 use crate::perform::{marks, perform, perform_accent};
 use crate::plan::Piece;
+use crate::sheet::cue_sheet;
 use crate::style::{Plays, Style};
 
 /// Composes and performs a piece: the plan that a person reads and the notes that the sound room plays.
@@ -18,16 +17,39 @@ use crate::style::{Plays, Style};
 /// Every taken hit of the spotting has a locked note of a sharp voice at exactly its time. The same arguments give the
 /// same notes; another seed gives another tune on the same grid. Nothing sounds after `spotting.music_end_s`.
 pub fn compose(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &Style, seed: u64) -> (CueSheet, Score) {
-    let mut cues = form(sighting, mood, spotting, style, seed);
+    build(sighting, mood, spotting, style, seed, seed)
+}
+
+/// As [`compose`], with form, keys and players decided by `frame` and all else by `seed`.
+pub(crate) fn build(
+    sighting: &Sighting,
+    mood: &Mood,
+    spotting: &Spotting,
+    style: &Style,
+    frame: u64,
+    seed: u64,
+) -> (CueSheet, Score) {
+    let mut cues = form(sighting, mood, spotting, style, frame);
     spread(&mut cues);
-    for cue in &mut cues {
+    let count = cues.len();
+    let waits = Dice::of(seed, "intro", 0).chance(0.65);
+    for (i, cue) in cues.iter_mut().enumerate() {
         if cue.layers.is_empty() {
             cue.layers = style.layers_at(cue.role, cue.intensity);
+            // The tune waits for the statement, where the introduction has something else to say.
+            let others = cue
+                .layers
+                .iter()
+                .filter(|l| !matches!(l, Layer::Lead | Layer::Counter | Layer::Accent))
+                .count();
+            if cue.role == Role::Intro && i == 0 && count > 2 && waits && others >= 2 && !mood.solo && cue.bars <= 6 {
+                cue.layers.retain(|l| !matches!(l, Layer::Lead | Layer::Counter));
+            }
         }
     }
     let piece = Piece::new(sighting, mood, spotting, style, cues, seed);
     let chords = harmonise(&piece);
-    let players = cast(style, mood, seed);
+    let players = cast(style, mood, frame);
     let bass = ground(&chords, &players);
     let register_of = |plays: Plays| players.iter().find(|p| p.part.plays == plays).map(|p| p.register);
     let (tune, motifs) = match register_of(Plays::Melody) {
@@ -50,7 +72,7 @@ pub fn compose(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &St
             tracks.push(track);
         }
     }
-    for striker in &strikers(style, mood, &players, seed) {
+    for striker in &strikers(style, mood, &players, frame) {
         let track = perform_accent(striker, &strike(striker, &piece, &chords), &piece);
         if !track.notes.is_empty() {
             tracks.push(track);
@@ -67,180 +89,24 @@ pub fn compose(sighting: &Sighting, mood: &Mood, spotting: &Spotting, style: &St
     )
 }
 
-/// Spreads the sections' intensities over the style's ladder: the quietest section still has ground and tune, the
-/// fullest comes near the top, and the order stays that of the form.
+/// Spreads the sections' intensities over the style's ladder: the quietest section still has ground and tune and leaves
+/// room above it, the fullest comes near the top, and the order stays that of the form.
 fn spread(cues: &mut [SectionCue]) {
-    let sounding = |c: &&mut SectionCue| c.role != Role::Silence;
     let (low, high) = cues
         .iter()
         .filter(|c| c.role != Role::Silence)
         .fold((1.0f64, 0.0f64), |(l, h), c| (l.min(c.intensity), h.max(c.intensity)));
-    let (floor, ceiling) = (low.max(0.3), high.max((low.max(0.3) + 0.35).min(0.85)));
-    for cue in cues.iter_mut().filter(sounding) {
-        let x = if high - low > 0.02 {
+    let floor = low.clamp(0.3, 0.45);
+    let ceiling = high.max(floor + 0.4).min(1.0);
+    for cue in cues.iter_mut().filter(|c| c.role != Role::Silence) {
+        let mut x = if high - low > 0.02 {
             (cue.intensity - low) / (high - low)
         } else {
             0.5
         };
+        if cue.role == Role::Intro {
+            x *= 0.5;
+        }
         cue.intensity = synchresis_cue::round_to(floor + (ceiling - floor) * x, 3);
     }
-}
-
-fn cue_sheet(
-    piece: &Piece,
-    chords: &[Chord],
-    motifs: Vec<synchresis_cue::MotifCue>,
-    tracks: &[Track],
-    players: &[Player],
-) -> CueSheet {
-    let sounding = piece.sections.iter().find(|s| !s.silent);
-    let key = sounding.map_or(
-        Key {
-            tonic: 0,
-            mode: Mode::Ionian,
-        },
-        |s| s.cue.key,
-    );
-    let mut tempo_map: Vec<TempoMark> = Vec::new();
-    for (i, bar) in piece.grid.bars().iter().enumerate() {
-        let same = tempo_map
-            .last()
-            .is_some_and(|t| (t.bpm - bar.bpm).abs() < 1e-6 && t.meter == bar.meter);
-        if !same {
-            tempo_map.push(TempoMark {
-                time_s: bar.start_s,
-                quarter: piece.grid.quarter(i),
-                bpm: bar.bpm,
-                meter: bar.meter,
-            });
-        }
-    }
-    let meter = usual_meter(piece);
-    let mut form: Vec<synchresis_cue::SectionCue> = piece.sections.iter().map(|s| s.cue.clone()).collect();
-    for cue in &mut form {
-        cue.layers = layers_heard(tracks, cue.start_s, cue.end_s);
-    }
-    let cues: Vec<ChordCue> = chords
-        .iter()
-        .map(|c| ChordCue {
-            start_s: synchresis_cue::round_to(piece.grid.seconds(c.from), 6),
-            end_s: synchresis_cue::round_to(piece.grid.seconds(c.to).min(piece.end_s), 6),
-            symbol: c.symbol.clone(),
-            roman: c.roman.clone(),
-            root: c.root(),
-            bass: c.bass,
-            tones: c.tones.clone(),
-        })
-        .collect();
-    let instruments = tracks
-        .iter()
-        .map(|t| InstrumentCue {
-            layer: t.layer,
-            name: t.name.clone(),
-            voice: t.voice.clone(),
-            notes: t.notes.len(),
-        })
-        .collect();
-    CueSheet {
-        title: title(piece, key),
-        style: piece.style.name.clone(),
-        seed: piece.seed,
-        key,
-        meter,
-        tempo_map,
-        form,
-        chords: cues,
-        motifs,
-        instruments,
-        why: why(piece, key, players),
-    }
-}
-
-fn usual_meter(piece: &Piece) -> Meter {
-    let mut counts: Vec<(Meter, f64)> = Vec::new();
-    for bar in piece.grid.bars().iter().filter(|b| !b.free) {
-        match counts.iter_mut().find(|(m, _)| *m == bar.meter) {
-            Some((_, n)) => *n += 1.0,
-            None => counts.push((bar.meter, 1.0)),
-        }
-    }
-    let best = counts.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|c| c.0);
-    best.or_else(|| piece.style.meters.first().copied())
-        .unwrap_or(Meter { beats: 4, unit: 4 })
-}
-
-/// The layers that are heard between two times.
-fn layers_heard(tracks: &[Track], from: f64, to: f64) -> Vec<Layer> {
-    let mut layers: Vec<Layer> = tracks
-        .iter()
-        .filter(|t| {
-            let i = t.notes.partition_point(|n| n.start_s < from - 0.02);
-            t.notes.get(i).is_some_and(|n| n.start_s < to - 0.02)
-        })
-        .map(|t| t.layer)
-        .collect();
-    layers.sort();
-    layers.dedup();
-    layers
-}
-
-fn title(piece: &Piece, key: Key) -> String {
-    let feeling = match (piece.mood.valence > 0.0, piece.mood.arousal > 0.0) {
-        (true, true) => "Bright",
-        (true, false) => "Calm",
-        (false, true) => "Restless",
-        (false, false) => "Quiet",
-    };
-    let name = piece.style.name.replace('-', " ");
-    format!("{feeling} {name} in {key}")
-}
-
-fn why(piece: &Piece, key: Key, players: &[Player]) -> Vec<String> {
-    let mut why = Vec::new();
-    if !piece.mood.style_reason.is_empty() {
-        why.push(format!("Style {}: {}", piece.style.name, piece.mood.style_reason));
-    }
-    let feeling = if piece.mood.valence > 0.15 {
-        "pleasant"
-    } else if piece.mood.valence < -0.15 {
-        "dark"
-    } else {
-        "neither bright nor dark"
-    };
-    why.push(format!(
-        "{key}: the film reads as {feeling} (valence {:+.2}).",
-        piece.mood.valence
-    ));
-    let heavy = piece.hits.iter().filter(|h| h.weight >= 0.75).count();
-    why.push(format!(
-        "{} hits are struck by every player or by the accents alone, as they weigh; the harmony resolves on the {heavy} heaviest.",
-        piece.hits.len()
-    ));
-    let silent = piece.sections.iter().filter(|s| s.cue.role == Role::Silence).count();
-    if silent > 0 {
-        why.push(format!("{silent} sections are silent on purpose."));
-    }
-    let themes = piece
-        .sections
-        .iter()
-        .filter(|s| !s.silent)
-        .map(|s| s.theme + 1)
-        .max()
-        .unwrap_or(0);
-    if themes > 1 {
-        why.push(format!(
-            "{themes} themes; a theme returns with the shot that brought it."
-        ));
-    }
-    if piece.mood.solo {
-        why.push("One instrument alone, as the words ask.".into());
-    }
-    if players.iter().any(|p| p.voice.family == VoiceFamily::Kit) && piece.style.feel.swing > 0.51 {
-        why.push(format!(
-            "Swung {:.0} : {:.0}.",
-            piece.style.feel.swing * 100.0,
-            (1.0 - piece.style.feel.swing) * 100.0
-        ));
-    }
-    why
 }

@@ -1,7 +1,7 @@
 //! Every style on every kind of film.
 
 use proptest::prelude::*;
-use synchresis_composer::{compose, midi, spot, style};
+use synchresis_composer::{compose, midi, musicxml, rank, recompose, spot, style};
 use synchresis_cue::*;
 
 /// A film with these shots' lengths.
@@ -161,7 +161,13 @@ fn a_film_of_some_length_breaks_a_style() {
         &long,
     ];
     for style in style::builtin() {
-        for (i, lengths) in films.iter().enumerate() {
+        // The long ones cost the most and ask the same of every style.
+        let count = if ["piano-solo", "funk", "ambient"].contains(&style.name.as_str()) {
+            8
+        } else {
+            6
+        };
+        for (i, lengths) in films.iter().take(count).enumerate() {
             let mood = plain_mood(
                 &style.name,
                 style.feeling.valence.0 * 0.5 + style.feeling.valence.1 * 0.5,
@@ -170,6 +176,10 @@ fn a_film_of_some_length_breaks_a_style() {
             let (spotting, cue, score) = piece(lengths, style, &mood, i as u64);
             check(&spotting, &score, &mood, &format!("{} on film {i}", style.name));
             assert!(!midi::write(&cue, &spotting, &score).is_empty());
+            let sheet = musicxml::write(&cue, &spotting, &score);
+            assert_eq!(sheet.matches("<measure ").count(), spotting.bars.len());
+            let reasons = rank::reasons(&cue, &spotting, &score);
+            assert!(reasons.iter().all(|r| (0.0..=1.0).contains(&r.value)), "{reasons:?}");
         }
     }
 }
@@ -178,7 +188,7 @@ fn a_film_of_some_length_breaks_a_style() {
 fn two_seeds_of_a_style_have_the_same_tune() {
     for style in style::builtin() {
         let mood = plain_mood(&style.name, 0.2, 0.2);
-        let tunes: Vec<Vec<(u8, i64)>> = (0..12)
+        let tunes: Vec<Vec<(u8, i64)>> = (0..6)
             .map(|seed| {
                 let (_, _, score) = piece(&[6.0, 7.0, 5.0, 9.0, 8.0], style, &mood, seed);
                 let lead = score.tracks.iter().find(|t| t.layer == Layer::Lead);
@@ -223,6 +233,126 @@ fn the_words_are_not_obeyed() {
 }
 
 #[test]
+fn a_kept_section_changes_or_the_rest_does_not() {
+    let lengths = [6.0, 7.0, 5.0, 9.0, 8.0, 6.0];
+    for name in ["piano-solo", "funk", "cinematic-strings"] {
+        let style = style::find(name).expect("there");
+        let mood = plain_mood(name, 0.1, 0.1);
+        let (spotting, cue, score) = piece(&lengths, style, &mood, 3);
+        let (again, new) = recompose(&film(&lengths), &mood, &spotting, style, (&cue, &score), &[0], 8);
+        assert_eq!(again.form.len(), cue.form.len());
+        let border = cue.form[0].end_s - 0.03;
+        let notes = |s: &Score, first: bool| -> Vec<(String, Note)> {
+            let mut all: Vec<(String, Note)> = s
+                .tracks
+                .iter()
+                .flat_map(|t| t.notes.iter().map(|n| (t.name.clone(), *n)))
+                .filter(|(_, n)| (n.start_s < border) == first)
+                .collect();
+            all.sort_by(|a, b| {
+                a.0.cmp(&b.0)
+                    .then(a.1.start_s.total_cmp(&b.1.start_s))
+                    .then(a.1.pitch.cmp(&b.1.pitch))
+            });
+            all
+        };
+        assert_eq!(notes(&score, true), notes(&new, true), "{name}");
+        assert_ne!(notes(&score, false), notes(&new, false), "{name}");
+        check(&spotting, &new, &mood, name);
+    }
+}
+
+#[test]
+fn a_section_is_empty_by_accident() {
+    for style in style::builtin() {
+        for (arousal, seed) in [(-0.9, 1), (0.0, 2), (0.9, 3)] {
+            let mood = plain_mood(&style.name, 0.1, arousal);
+            let (_, cue, score) = piece(&[6.0, 7.0, 5.0, 9.0, 8.0, 6.0, 12.0], style, &mood, seed);
+            for s in cue
+                .form
+                .iter()
+                .filter(|s| s.role != Role::Silence && s.end_s - s.start_s > 3.0)
+            {
+                let tonal = score
+                    .tracks
+                    .iter()
+                    .filter(|t| t.layer != Layer::Accent && !t.voice.starts_with("kit"));
+                let count: usize = tonal
+                    .map(|t| {
+                        t.notes
+                            .iter()
+                            .filter(|n| n.start_s < s.end_s && n.start_s + n.duration_s > s.start_s)
+                            .count()
+                    })
+                    .sum();
+                assert!(
+                    count >= 3,
+                    "{} {:?} at {}: {count} notes",
+                    style.name,
+                    s.role,
+                    s.start_s
+                );
+            }
+        }
+    }
+}
+
+/// Onsets of a MIDI file in seconds, by its own tempo map.
+fn onsets(bytes: &[u8]) -> Vec<f64> {
+    use midly::{MetaMessage, MidiMessage, Smf, Timing, TrackEventKind};
+    let file = Smf::parse(bytes).expect("a MIDI file");
+    let Timing::Metrical(ppq) = file.header.timing else {
+        panic!("not metrical")
+    };
+    let (mut tempos, mut ticks) = (Vec::new(), Vec::new());
+    for track in &file.tracks {
+        let mut at = 0u64;
+        for event in track {
+            at += u64::from(event.delta.as_int());
+            match event.kind {
+                TrackEventKind::Meta(MetaMessage::Tempo(t)) => tempos.push((at, f64::from(t.as_int()))),
+                TrackEventKind::Midi {
+                    message: MidiMessage::NoteOn { vel, .. },
+                    ..
+                } if vel > 0 => ticks.push(at),
+                _ => {}
+            }
+        }
+    }
+    ticks.sort_unstable();
+    let (mut time, mut last, mut tempo, mut next) = (0.0, 0, 500_000.0, 0);
+    let mut found = Vec::new();
+    for tick in ticks {
+        while next < tempos.len() && tempos[next].0 <= tick {
+            time += (tempos[next].0 - last) as f64 * tempo / 1e6 / f64::from(ppq.as_int());
+            (last, tempo) = tempos[next];
+            next += 1;
+        }
+        found.push(time + (tick - last) as f64 * tempo / 1e6 / f64::from(ppq.as_int()));
+    }
+    found
+}
+
+#[test]
+fn a_midi_file_runs_away_from_its_score() {
+    let long: Vec<f64> = (0..260).map(|i| 1.3 + f64::from(i * 37 % 50) / 9.0).collect();
+    let style = style::find("minimalist").expect("there");
+    let mood = plain_mood("minimalist", 0.2, 0.0);
+    let (spotting, cue, score) = piece(&long, style, &mood, 4);
+    let heard = onsets(&midi::write(&cue, &spotting, &score));
+    let mut written: Vec<f64> = score
+        .tracks
+        .iter()
+        .flat_map(|t| t.notes.iter().map(|n| n.start_s))
+        .collect();
+    written.sort_by(f64::total_cmp);
+    assert_eq!(heard.len(), written.len());
+    for (a, b) in heard.iter().zip(&written) {
+        assert!((a - b).abs() < 1e-3, "{a} is not {b}");
+    }
+}
+
+#[test]
 fn the_same_seed_plays_other_notes() {
     let style = style::find("cinematic-strings").expect("there");
     let mood = plain_mood("cinematic-strings", -0.2, 0.1);
@@ -232,7 +362,7 @@ fn the_same_seed_plays_other_notes() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn a_hit_is_not_struck_or_a_note_is_not_playable(

@@ -110,7 +110,7 @@ pub(crate) fn melody(piece: &Piece, chords: &[Chord], register: (u8, u8)) -> (Ve
         if span.silent || !span.cue.layers.contains(&Layer::Lead) {
             continue;
         }
-        let (wants, places, turns) = wants(piece, index, span, &tunes[span.theme], chords, register);
+        let (wants, places, turns) = wants(piece, span, &tunes[span.theme], chords, register);
         let taste = Taste {
             register,
             pentatonic: piece.style.melody.pentatonic,
@@ -187,7 +187,7 @@ fn turns(tune: &Tune, role: Role, n: usize, second: bool, dice: &mut Dice) -> Ve
 
 type Wanted = (Vec<Want>, Vec<f64>, Vec<(f64, Turn)>);
 
-fn wants(piece: &Piece, index: usize, span: &Span, tune: &Tune, chords: &[Chord], register: (u8, u8)) -> Wanted {
+fn wants(piece: &Piece, span: &Span, tune: &Tune, chords: &[Chord], register: (u8, u8)) -> Wanted {
     let mut dice = Dice::of(piece.seed, "phrase", (span.theme * 8 + span.cue.role as usize) as u64);
     let grid = &piece.grid;
     let end = span.pulse_end();
@@ -238,6 +238,13 @@ fn wants(piece: &Piece, index: usize, span: &Span, tune: &Tune, chords: &[Chord]
                     _ => Goal::Free,
                 };
                 let at_q = q + at;
+                // A build climbs, a release sinks.
+                let x = (at_q - span.from) / (end - span.from).max(0.1);
+                let drift = match span.cue.role {
+                    Role::Build => reach * 0.34 * (x - 0.3),
+                    Role::Release => reach * 0.2 * (0.4 - x),
+                    _ => 0.0,
+                };
                 wants.push(Want {
                     q: at_q,
                     len: len.min(cap - at),
@@ -249,7 +256,7 @@ fn wants(piece: &Piece, index: usize, span: &Span, tune: &Tune, chords: &[Chord]
                     },
                     goal,
                     chord: chord_at(chords, at_q),
-                    centre,
+                    centre: centre + drift,
                 });
                 places.push(((at_q - phrase_from) / (phrase_to - phrase_from).max(0.1)).clamp(0.0, 1.0));
             }
@@ -276,7 +283,6 @@ fn wants(piece: &Piece, index: usize, span: &Span, tune: &Tune, chords: &[Chord]
         });
         places.push(1.0);
     }
-    let _ = index;
     (wants, places, record)
 }
 

@@ -177,7 +177,10 @@ fn approach(chord: &Chord, next: Option<(&Chord, u8)>, last: u8, register: (u8, 
         return nearest(chord.member(5), Some(last), register);
     };
     if next.bass == chord.bass {
-        return nearest(chord.member(5), Some(last), register);
+        // The root stays: another member leads round to it, not the note that was just played.
+        let members = [chord.member(5), chord.member(3), chord.root()];
+        let other = members.into_iter().find(|m| last % 12 != *m).unwrap_or(chord.member(5));
+        return nearest(other, Some(last), register);
     }
     let below = last <= target;
     // The next chord's scale says whether the step is a whole or a half.
@@ -194,6 +197,12 @@ fn approach(chord: &Chord, next: Option<(&Chord, u8)>, last: u8, register: (u8, 
         i32::from(target) - size
     } else {
         i32::from(target) + size
+    };
+    // The same note twice leads nowhere: then from the other side.
+    let pitch = if pitch == i32::from(last) {
+        2 * i32::from(target) - pitch
+    } else {
+        pitch
     };
     pitch.clamp(i32::from(register.0), i32::from(register.1)) as u8
 }

@@ -11,7 +11,7 @@ pub(crate) use accent::strike;
 pub(crate) use cast::{Player, Striker, cast, strikers};
 
 use crate::dice::Dice;
-use crate::harmony::{Chord, bass_notes};
+use crate::harmony::{Chord, bass_notes, chord_at};
 use crate::melody::Sung;
 use crate::plan::{Piece, Span};
 use crate::style::{Part, Pattern, Plays, marks};
@@ -123,8 +123,38 @@ pub(crate) fn write(player: &Player, all: &[Player], material: &Material) -> Vec
         Plays::Bass | Plays::Drone => low::write(player, &inside, material),
         Plays::Sustain | Plays::Comp | Plays::Strum | Plays::Arpeggio => chordal::write(player, &inside, material),
     };
+    if player.part.plays == Plays::Melody {
+        ornament(&mut notes, player, material);
+    }
     notes.sort_by(|a, b| a.q.total_cmp(&b.q).then(a.pitch.cmp(&b.pitch)));
     notes
+}
+
+/// Grace notes before some long notes, a step of the scale above, where the note before leaves room.
+fn ornament(notes: &mut Vec<Draft>, player: &Player, material: &Material) {
+    let piece = material.piece;
+    let mut dice = Dice::of(piece.seed, "ornament", 0);
+    let mut graces = Vec::new();
+    for i in 1..notes.len() {
+        let (before, note) = (notes[i - 1], notes[i]);
+        let wide = note.q - before.q > 0.45 && note.len > 0.9 && !note.last;
+        if !wide || !dice.chance(piece.style.melody.ornaments) {
+            continue;
+        }
+        let chord = &material.chords[chord_at(material.chords, note.q)];
+        let above = (1..=2)
+            .map(|s| i32::from(note.pitch) + s)
+            .find(|p| (0..7).any(|d| (chord.pitch(d) - p).rem_euclid(12) == 0));
+        let Some(pitch) = above.filter(|&p| p <= i32::from(player.register.1)) else {
+            continue;
+        };
+        notes[i - 1].len = before.len.min(note.q - 0.12 - before.q);
+        graces.push(Draft {
+            articulation: Articulation::Ghost,
+            ..Draft::new(note.q - 0.12, 0.12, pitch as u8, note.force * 0.8)
+        });
+    }
+    notes.append(&mut graces);
 }
 
 /// Which of a part's rhythms a section has: by its intensity, and the seed's choice for its theme.

@@ -50,12 +50,14 @@ pub(crate) fn perform(player: &Player, mut drafts: Vec<Draft>, piece: &Piece, ch
                 hit.time_s
             }
             None => {
-                let swung = swing(draft.q, piece, feel.swing, feel.swing_unit);
+                let swung = swing(draft.q, piece, true);
                 let exact = if draft.last { 0.0 } else { drift + late + own };
                 (piece.grid.seconds(swung) + exact + draft.late_s).max(0.0)
             }
         };
-        let end = piece.grid.seconds(draft.q + draft.len * length(player, draft, piece));
+        let end = piece
+            .grid
+            .seconds(swing(draft.q + draft.len * length(player, draft, piece), piece, false));
         let end = if draft.last { last_end(piece, draft) } else { end };
         let duration = (end - start).max(0.03);
         let articulation = match draft.articulation {
@@ -107,7 +109,8 @@ pub(crate) fn perform_accent(striker: &Striker, drafts: &[Draft], piece: &Piece)
                 start_s: hit.time_s,
                 duration_s: (end - hit.time_s).max(0.03),
                 pitch: draft.pitch,
-                velocity: ((0.58 + 0.4 * hit.weight) * draft.force).clamp(0.05, 1.0) as f32,
+                velocity: ((0.56 + 0.4 * hit.weight) * (0.84 + 0.16 * piece.energy(hit.time_s)) * draft.force)
+                    .clamp(0.05, 1.0) as f32,
                 articulation: draft.articulation,
                 locked: true,
             })
@@ -129,8 +132,10 @@ pub(crate) fn perform_accent(striker: &Striker, drafts: &[Draft], piece: &Piece)
     }
 }
 
-/// Where a quarter falls when it is swung: the second of a pair comes later, and what is between is stretched.
-fn swing(q: f64, piece: &Piece, share: f64, unit: u8) -> f64 {
+/// Where a quarter falls when it is swung: the second of a pair comes later, and what is between is stretched. An
+/// `onset` that stands on none of the pair's halves or quarters is a triplet and stays; an end is always stretched.
+fn swing(q: f64, piece: &Piece, onset: bool) -> f64 {
+    let (share, unit) = (piece.style.feel.swing, piece.style.feel.swing_unit);
     if (share - 0.5).abs() < 1e-6 {
         return q;
     }
@@ -143,10 +148,9 @@ fn swing(q: f64, piece: &Piece, share: f64, unit: u8) -> f64 {
     let pair = if unit == 16 { 0.5 } else { 1.0 };
     let start = piece.grid.quarter(bar);
     let at = q - start;
-    let base = (at / pair).floor() * pair;
-    let x = (at - base) / pair;
-    // Triplets and finer figures that do not fall on the half stay where they are.
-    if (x - 0.5).abs() > 0.3 && x < 0.99 && (x * 4.0 - (x * 4.0).round()).abs() > 0.01 {
+    let base = (at / pair + 1e-6).floor() * pair;
+    let x = ((at - base) / pair).max(0.0);
+    if onset && (x * 4.0 - (x * 4.0).round()).abs() > 0.02 {
         return q;
     }
     let y = if x < 0.5 {
@@ -233,6 +237,14 @@ fn tidy(notes: &mut Vec<Note>, piece: &Piece) {
     }
     let mut keep = gone.iter();
     notes.retain(|_| !keep.next().copied().unwrap_or(false));
+    // Microseconds are enough, but for hits, which keep the frame's own time.
+    for n in notes.iter_mut() {
+        if !n.locked {
+            n.start_s = synchresis_cue::round_to(n.start_s, 6);
+        }
+        n.duration_s = ((n.duration_s * 1e6).floor() / 1e6 - 1e-6).max(1e-3);
+        n.velocity = (n.velocity * 1000.0).round() / 1000.0;
+    }
 }
 
 /// Pedal of a piano: changed just after every chord, as pianists do.
