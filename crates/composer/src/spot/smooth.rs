@@ -9,6 +9,9 @@
 use super::reach::{Path, Rules, Target};
 use super::{BAND, SLEW};
 
+/// An equality: its multiplier, the bar lines it holds with their shares, and the time they come to.
+type Fixed = (usize, [(usize, f64); 2], f64);
+
 /// A stretch of bars with a pulse, and the hits in it: bar, eighths after its line, seconds.
 struct Run {
     lens: Vec<f64>,
@@ -116,7 +119,7 @@ impl Run {
         let count = self.lens.len();
         // Unknowns in the order of time: each line, then the multipliers of what it closes.
         let mut line = vec![0; count + 1];
-        let mut fixed: Vec<(usize, [(usize, f64); 2], f64)> = Vec::new();
+        let mut fixed: Vec<Fixed> = Vec::new();
         let mut next = 0;
         let mut hit = 0;
         for (bar, slot) in line.iter_mut().enumerate() {

@@ -5,16 +5,16 @@
 //! tempo's band allows, as a downbeat or inside a bar, with odd bars, two hits in one bar, or a fermata. Of the states
 //! that took the same hit only the best are kept (a beam), so time grows with the number of hits alone.
 
+mod ways;
+
 use super::{BAND, SLEW};
+use ways::{Move, Shape};
 
 /// How many further hits a state looks at, of those that its own bar does not cover.
 const LOOK: usize = 5;
 
 /// What a hit of weight 1 is worth against the costs below.
 const WORTH: f64 = 5.0;
-
-/// Cost of each half of a usual bar written as a bar of its own so that the tempo may move between them.
-const HALF: f64 = 0.06;
 
 /// A state this much dearer than the best of its target is not worth keeping.
 const MARGIN: f64 = 2.0;
@@ -70,48 +70,6 @@ pub(super) struct Path {
     pub(super) last_eighth_s: f64,
 }
 
-/// How a state was reached from its parent: bars of the usual length, then a few others, then the bar that holds the hit.
-#[derive(Debug, Clone, Copy, Default)]
-struct Move {
-    full: u32,
-    /// Lengths of the bars after the full ones, up to the first 0.
-    tail: [u32; 3],
-    /// Place of the hit in its bar in eighths; 0: it is the downbeat after the bars above.
-    place: u32,
-    /// Length of the bar that holds the hit, if it is no downbeat.
-    holds: u32,
-    /// Seconds from the parent's bar line to the hit, or to the bar line of a bar with two hits.
-    span: f64,
-    /// Seconds of a free bar before the hit, 0 where there is none.
-    free: f64,
-    /// Place and eighth's length for a second hit in the same bar (the state's own hit), 0 where there is none.
-    second: u32,
-    second_eighth: f64,
-    /// The first of the two hits.
-    first_target: u32,
-}
-
-impl Move {
-    fn tails(&self) -> u32 {
-        self.tail.iter().filter(|&&l| l > 0).count() as u32
-    }
-
-    /// Bars whose tempo the ramp decides.
-    fn bars(&self) -> u32 {
-        self.full + self.tails() + u32::from(self.place > 0)
-    }
-}
-
-/// A way to divide eighths into bars, and what it costs.
-#[derive(Debug, Clone, Copy, Default)]
-struct Shape {
-    full: u32,
-    tail: [u32; 3],
-    place: u32,
-    holds: u32,
-    cost: f64,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct State {
     line_s: f64,
@@ -121,25 +79,6 @@ struct State {
     parent: u32,
     target: u32,
     made: Move,
-}
-
-/// Eighth lengths that start from `from` and move to `level`, `steps` bars by the largest step.
-#[derive(Debug, Clone, Copy)]
-struct Ramp {
-    from: f64,
-    factor: f64,
-    steps: u32,
-    level: f64,
-}
-
-impl Ramp {
-    fn at(&self, bar: u32) -> f64 {
-        if bar < self.steps {
-            self.from * self.factor.powi(bar as i32 + 1)
-        } else {
-            self.level
-        }
-    }
 }
 
 /// Finds the cheapest path over `targets`; if `window` is given, the end may fall on any frame within it.
@@ -286,27 +225,6 @@ impl<'a> Beams<'a> {
         self.open[target].push(state);
     }
 
-    /// Eighth counts worth trying for `span` seconds: the nearest to the present tempo, and the nearest whole bars.
-    fn counts(&self, span: f64, now: f64) -> impl Iterator<Item = u32> + use<> {
-        let low = (span / self.longest).ceil().max(1.0) as u32;
-        let high = (span / self.shortest).floor() as u32;
-        let now = if now > 0.0 {
-            0.6 * now + 0.4 * self.rules.eighth_s
-        } else {
-            self.rules.eighth_s
-        };
-        let near = (span / now).round() as u32;
-        let bar = self.rules.bar;
-        let whole = ((f64::from(near) / f64::from(bar)).round() as u32) * bar;
-        let close = (low.max(near.saturating_sub(2))..=high.min(near + 2)).filter(move |&n| n != whole);
-        let far = [whole.saturating_sub(bar), whole + bar];
-        let far = far.into_iter().filter(move |&n| n > 0 && n + 2 < near || n > near + 2);
-        close
-            .chain([whole])
-            .chain(far)
-            .filter(move |&n| n >= low && n <= high && n > 0)
-    }
-
     /// Ways to take `next`, which falls at `time_s`, as the only hit of its bar.
     fn try_hit(&mut self, index: usize, state: &State, next: usize, time_s: f64) -> bool {
         let span = time_s - state.line_s;
@@ -360,64 +278,6 @@ impl<'a> Beams<'a> {
             }
         }
         self.try_free(index, state, next, span, base) || any
-    }
-
-    /// Ways to divide `count` eighths into bars so that the hit after them is a downbeat or lies in a bar.
-    fn shapes(&self, count: u32, opening: bool, end: bool) -> impl Iterator<Item = Shape> + use<> {
-        let bar = self.rules.bar;
-        let (full, rest) = (count / bar, count % bar);
-        let half = if bar.is_multiple_of(4) && bar >= 8 { bar / 2 } else { 0 };
-        let halved = 2.0 * HALF * (0.5 + self.rules.steady);
-        let (mut ways, mut found) = ([Shape::default(); 8], 0);
-        let mut way = |full: u32, tail: [u32; 3], place: u32, holds: u32, cost: f64| {
-            ways[found] = Shape {
-                full,
-                tail,
-                place,
-                holds,
-                cost,
-            };
-            found += 1;
-        };
-        if rest == 0 {
-            way(full, [0; 3], 0, 0, 0.0);
-            if half > 0 && full == 1 {
-                way(0, [half, half, 0], 0, 0, halved);
-            }
-        }
-        if rest >= 3 || (rest > 0 && opening && full == 0) {
-            let pickup = opening && full == 0;
-            way(
-                full,
-                [rest, 0, 0],
-                0,
-                0,
-                if pickup { 0.05 } else { self.odd_cost(rest) },
-            );
-        }
-        if rest > 0 && full >= 1 && rest <= bar / 2 {
-            way(full - 1, [bar + rest, 0, 0], 0, 0, self.odd_cost(bar + rest));
-        }
-        if rest > 0 && !end {
-            way(full, [0; 3], rest, bar, 0.0);
-            // A bar that ends soon after the hit lets the tempo turn sooner.
-            let soon = rest + 2 - rest % 2;
-            if soon < bar && soon >= 4 && soon != half {
-                way(full, [0; 3], rest, soon, self.odd_cost(soon));
-            }
-            if half > 0 && rest < half {
-                way(full, [0; 3], rest, half, self.odd_cost(half));
-            } else if rest > half && half > 0 && full <= 1 {
-                way(full, [half, 0, 0], rest - half, half, halved);
-            }
-            if half > 0 && full == 1 {
-                way(0, [half, half, 0], rest, bar, halved);
-                if rest > half {
-                    way(0, [half, half, half], rest - half, half, 2.0 * halved);
-                }
-            }
-        }
-        ways.into_iter().take(found)
     }
 
     /// A fermata before the hit; at the opening, a pad before the pulse begins.
@@ -549,106 +409,6 @@ impl<'a> Beams<'a> {
         if !any && self.targets[last].time_s >= state.line_s - 1e-7 {
             self.try_hit(index, state, last, self.targets[last].time_s);
         }
-    }
-
-    /// The tempos that bring the move's bars to its span, or nothing if the tempo would have to bend too far.
-    fn ramp(&self, from: f64, made: &Move) -> Option<Ramp> {
-        let bar = f64::from(self.rules.bar);
-        let (bars, tails) = (made.bars(), made.tails());
-        let weight = |i: u32| match i.checked_sub(made.full) {
-            None => bar,
-            Some(j) if j < tails => f64::from(made.tail[j as usize]),
-            Some(_) => f64::from(made.place),
-        };
-        let mut rest = bar * f64::from(made.full) + f64::from(made.tail.iter().sum::<u32>() + made.place);
-        let mut span = made.span;
-        let mut level = span / rest;
-        let inside = |x: f64| x >= self.shortest && x <= self.longest;
-        if from <= 0.0 {
-            return inside(level).then_some(Ramp {
-                from,
-                factor: 1.0,
-                steps: 0,
-                level,
-            });
-        }
-        let factor = if level > from { self.step } else { 1.0 / self.step };
-        let mut now = from;
-        for steps in 0..bars {
-            let ratio = level / now;
-            if ratio <= self.step && ratio * self.step >= 1.0 {
-                return inside(level).then_some(Ramp {
-                    from,
-                    factor,
-                    steps,
-                    level,
-                });
-            }
-            // A ramp that overshoots its goal would have to turn back.
-            if (ratio > 1.0) != (factor > 1.0) {
-                return None;
-            }
-            now *= factor;
-            if !inside(now) {
-                return None;
-            }
-            rest -= weight(steps);
-            span -= weight(steps) * now;
-            if rest < 0.5 {
-                return None;
-            }
-            level = span / rest;
-        }
-        None
-    }
-
-    fn change_cost(&self, ratio: f64) -> f64 {
-        let x = (ratio - 1.0).abs() / SLEW;
-        (0.06 + 0.4 * self.rules.steady * self.rules.steady) * x * x
-    }
-
-    /// Cost of a bar away from the main tempo.
-    fn off_cost(&self, eighth: f64) -> f64 {
-        let x = (eighth / self.rules.eighth_s - 1.0) / BAND;
-        (0.01 + 0.03 * self.rules.steady) * x * x
-    }
-
-    fn ramp_cost(&self, from: f64, ramp: &Ramp, made: &Move) -> f64 {
-        let bars = made.bars();
-        let mut cost = f64::from(bars - ramp.steps.min(bars)) * self.off_cost(ramp.level);
-        let mut now = from;
-        for i in 0..ramp.steps {
-            now = ramp.at(i);
-            cost += self.change_cost(self.step) + self.off_cost(now);
-        }
-        if from > 0.0 {
-            cost += self.change_cost(ramp.level / now);
-        }
-        cost
-    }
-
-    /// Cost of a hit of weight 1 that falls `place` eighths into a bar.
-    fn place_cost(&self, place: u32, bar: u32) -> f64 {
-        if place == 0 {
-            0.0
-        } else if 2 * place == bar && bar != 6 {
-            0.12
-        } else if place.is_multiple_of(2) || (bar == 6 && place == 3) {
-            0.25
-        } else {
-            0.55
-        }
-    }
-
-    fn odd_cost(&self, len: u32) -> f64 {
-        let base = if self.rules.others.contains(&len) {
-            0.15
-        } else if len.is_multiple_of(2) {
-            0.32
-        } else {
-            0.6
-        };
-        base * (0.5 + self.rules.steady)
     }
 
     fn best_path(mut self) -> Path {
