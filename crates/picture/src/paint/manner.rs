@@ -11,7 +11,8 @@ pub(crate) struct Manner {
     pub(crate) drift: f32,
     /// How much nearer the picture jumps on a full beat.
     pub(crate) pulse: f32,
-    /// How long a jump takes to fall to a third.
+    /// How long a jump takes to fall to a third; its light takes twice as long. Short, so that the burst of motion stands
+    /// out more than its end.
     pub(crate) pulse_s: f32,
     /// How much brighter a full beat is; below a tenth, so that beats alone are never flashes (WCAG 2.3.1).
     pub(crate) lift: f32,
@@ -85,8 +86,8 @@ impl Manner {
             Look::Calm => Manner {
                 zoom: 0.10,
                 drift: 0.035,
-                pulse: 0.012,
-                pulse_s: 0.30,
+                pulse: 0.016,
+                pulse_s: 0.15,
                 lift: 0.05,
                 glow: 0.06,
                 glow_pulse: 0.08,
@@ -101,8 +102,8 @@ impl Manner {
             Look::Dream => Manner {
                 zoom: 0.12,
                 drift: 0.03,
-                pulse: 0.016,
-                pulse_s: 0.26,
+                pulse: 0.020,
+                pulse_s: 0.14,
                 lift: 0.05,
                 glow: 0.20,
                 glow_pulse: 0.08,
@@ -121,7 +122,7 @@ impl Manner {
                 zoom: 0.08,
                 drift: 0.03,
                 pulse: 0.045,
-                pulse_s: 0.16,
+                pulse_s: 0.14,
                 lift: 0.05,
                 flash: 0.65,
                 glow: 0.06,
@@ -141,7 +142,7 @@ impl Manner {
                 zoom: 0.07,
                 drift: 0.02,
                 pulse: 0.028,
-                pulse_s: 0.14,
+                pulse_s: 0.12,
                 lift: 0.05,
                 flash: 0.35,
                 glow: 0.04,
@@ -159,7 +160,7 @@ impl Manner {
                 zoom: 0.10,
                 drift: 0.05,
                 pulse: 0.05,
-                pulse_s: 0.18,
+                pulse_s: 0.12,
                 lift: 0.05,
                 flash: 0.35,
                 glow: 0.10,
@@ -170,7 +171,7 @@ impl Manner {
                 vignette: 0.35,
                 fold: true,
                 turn: 0.05,
-                turn_pulse: 0.10,
+                turn_pulse: 0.07,
                 saturation: 1.18,
                 contrast: 0.20,
                 shoulder: 0.7,
@@ -179,8 +180,8 @@ impl Manner {
             Look::Prism => Manner {
                 zoom: 0.09,
                 drift: 0.03,
-                pulse: 0.022,
-                pulse_s: 0.20,
+                pulse: 0.026,
+                pulse_s: 0.13,
                 lift: 0.05,
                 flash: 0.30,
                 glow: 0.10,
@@ -201,8 +202,8 @@ impl Manner {
             Look::Film => Manner {
                 zoom: 0.07,
                 drift: 0.025,
-                pulse: 0.014,
-                pulse_s: 0.20,
+                pulse: 0.020,
+                pulse_s: 0.12,
                 lift: 0.05,
                 flash: 0.35,
                 glow: 0.10,

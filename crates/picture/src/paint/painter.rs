@@ -196,7 +196,7 @@ impl Painter {
                 }
             },
             fold: manner.fold.then(|| self.lenses(i, &scene)),
-            split: manner.split > 0.0 || manner.split_pulse * drive.pulse > 4e-4,
+            split: manner.split > 0.0 || manner.split_pulse * drive.pulse > 1e-3,
             tone,
             grain: manner.grain,
             grain_at: (shake as usize % TILE, (shake >> 20) as usize % TILE),
@@ -455,7 +455,7 @@ impl Scene<'_> {
         let (w, h) = (self.painter.width as f32, self.painter.height as f32);
         let (nx, ny) = (2.0 * x / w, 2.0 * y / h);
         let r2 = 0.5 * (nx * nx + ny * ny);
-        let pulse = self.drive.pulse.min(1.2);
+        let pulse = self.drive.breath;
         node.gain = (1.0 - m.vignette * r2 * r2.sqrt().min(1.2)) * (1.0 + m.lift * pulse + m.flash * self.drive.flash);
         let amount = m.glow + m.glow_pulse * pulse + 0.5 * m.flash * self.drive.flash;
         if amount > 0.0 && !m.fold {

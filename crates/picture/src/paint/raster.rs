@@ -264,26 +264,25 @@ fn brightness(r: f32, g: f32, b: f32) -> f32 {
     16.0 + (0.2126 * S) * r + (0.7152 * S) * g + (0.0722 * S) * b
 }
 
-/// BT.709 Cb and Cr of two rows; the first row is overwritten by the mean of both.
+/// BT.709 Cb and Cr of two rows. The first row's red and green are overwritten on the way.
 fn chroma_row(coded: &mut [[Vec<f32>; 3]; 2], cb: &mut [u8], cr: &mut [u8]) {
-    const S: f32 = 224.0 / 255.0;
-    let [top, bottom] = coded;
-    for (top, bottom) in top.iter_mut().zip(bottom) {
-        for (t, b) in top.iter_mut().zip(bottom) {
-            *t += *b;
-        }
+    // A sum of eight: two rows of a quarter, a half, a quarter around the even pixel, where chroma sits (H.264's default
+    // siting).
+    const S: f32 = 224.0 / 255.0 / 8.0;
+    let [[r, g, b], [r2, g2, b2]] = coded;
+    let columns = r.iter_mut().zip(g).zip(b).zip(r2).zip(g2).zip(b2);
+    for (((((r, g), b), r2), g2), b2) in columns {
+        let (red, green, blue) = (*r + *r2, *g + *g2, *b + *b2);
+        *r = S * (-0.114_572 * red - 0.385_428 * green + 0.5 * blue);
+        *g = S * (0.5 * red - 0.454_153 * green - 0.045_847 * blue);
     }
-    let [r, g, b] = top;
-    // A quarter, a half, a quarter around the even pixel: chroma sits there (H.264's default siting). The sum of two
-    // rows counts a half.
-    let around = |v: &[f32], x: usize| {
-        let at = 2 * x;
-        (v[at.saturating_sub(1)] + 2.0 * v[at] + v[at + 1]) * 0.125
-    };
-    for (x, (cb, cr)) in cb.iter_mut().zip(cr).enumerate() {
-        let (r, g, b) = (around(r, x), around(g, x), around(b, x));
-        *cb = code(128.0 + S * (-0.114_572 * r - 0.385_428 * g + 0.5 * b));
-        *cr = code(128.0 + S * (0.5 * r - 0.454_153 * g - 0.045_847 * b));
+    let [u, v, _] = &coded[0];
+    let (mut left_u, mut left_v) = (u.first().copied().unwrap_or(0.0), v.first().copied().unwrap_or(0.0));
+    let pairs = u.as_chunks::<2>().0.iter().zip(v.as_chunks::<2>().0);
+    for (([u0, u1], [v0, v1]), (cb, cr)) in pairs.zip(cb.iter_mut().zip(cr)) {
+        *cb = code(128.0 + left_u + 2.0 * u0 + u1);
+        *cr = code(128.0 + left_v + 2.0 * v0 + v1);
+        (left_u, left_v) = (*u1, *v1);
     }
 }
 
@@ -458,6 +457,20 @@ mod tests {
                 (-0.01..=30.01).contains(&to) && (x.hypot(y) - 100.0).abs() < 0.01,
                 "{i}: {to}"
             );
+        }
+    }
+
+    #[test]
+    fn grey_has_a_colour_or_red_another() {
+        let row = |rgb: [f32; 3]| rgb.map(|v| vec![v; 6]);
+        let (mut cb, mut cr) = ([0u8; 3], [0u8; 3]);
+        for (rgb, want) in [
+            ([90.0; 3], (128, 128)),
+            ([255.0, 0.0, 0.0], (102, 240)),
+            ([0.0, 0.0, 255.0], (240, 118)),
+        ] {
+            chroma_row(&mut [row(rgb), row(rgb)], &mut cb, &mut cr);
+            assert_eq!((cb, cr), ([want.0; 3], [want.1; 3]), "{rgb:?}");
         }
     }
 

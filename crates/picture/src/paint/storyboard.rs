@@ -261,7 +261,7 @@ impl<'a> Planner<'a> {
                         (t, true, "the song turns here")
                     } else if let Some(t) = near(&self.downbeats, (0.25 * length).min(2.5)) {
                         (t, false, "a bar begins near the asked length")
-                    } else if let Some(t) = near(&self.heard.beats, 1.0) {
+                    } else if let Some(t) = near(&self.heard.beats, (0.3 * length).min(1.0)) {
                         (t, false, "a beat falls near the asked length")
                     } else {
                         (wish, false, "the asked length is over")

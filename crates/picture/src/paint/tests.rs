@@ -314,6 +314,26 @@ fn sections_leave_a_gap_or_miss_the_turns() {
     }
 }
 
+#[test]
+fn a_beat_at_the_last_bound_is_taken_for_the_next() {
+    let heard = Heard {
+        duration_s: 12.0,
+        beats: vec![0.0],
+        ..Heard::default()
+    };
+    let options = FilmOptions {
+        section_seconds: Some(1.0),
+        ..FilmOptions::default()
+    };
+    let board = storyboard(
+        &heard,
+        &[picture(0, 9, 9).info().clone()],
+        &options,
+        &GenreTable::default(),
+    );
+    assert_eq!(board.sections.len(), 12);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]

@@ -37,6 +37,8 @@ struct Beat {
 pub(crate) struct Drive {
     /// Jump, 0 to 1.4 or so, gone within a beat.
     pub(crate) pulse: f32,
+    /// The same for light, gone within two.
+    pub(crate) breath: f32,
     pub(crate) flash: f32,
     pub(crate) leak: f32,
     /// Number of the event that let the light in.
@@ -287,8 +289,9 @@ impl Timeline {
                 break;
             }
             drive.pulse += beat.pulse * (-age / pulse_s).exp();
+            drive.breath += beat.pulse * (-age / (2.0 * pulse_s)).exp();
             drive.flash += beat.flash * (-age / 0.13).exp();
-            drive.turned -= beat.pulse * (-age / 0.22).exp();
+            drive.turned -= beat.pulse * (-age / 0.13).exp();
             if beat.leak > 0.0 {
                 // A quick bloom, then a slow fade; the strongest one that still shines is the one that is seen.
                 let shine = beat.leak * (-age / 0.75).exp();
@@ -298,6 +301,7 @@ impl Timeline {
             }
         }
         drive.pulse = drive.pulse.min(1.4);
+        drive.breath = drive.breath.min(1.2);
         drive.flash = drive.flash.min(1.0);
         drive
     }
