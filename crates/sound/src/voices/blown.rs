@@ -14,7 +14,7 @@ use crate::SAMPLE_RATE;
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, Drift, White};
 use super::tones::Tone;
-use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, hertz};
+use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
 use super::wave::{Period, Shelf, turns};
 
 /// Players that one note may have.
@@ -48,6 +48,9 @@ struct Voice {
     release_s: f32,
     envelope: f32,
     released: bool,
+    /// Seconds since, and the level then.
+    gone_s: f32,
+    last: f32,
     begun: usize,
     first: bool,
     accent: f32,
@@ -111,7 +114,8 @@ impl Voice {
         let dt = (QUANTUM - from) as f32 / SAMPLE_RATE as f32;
         self.age_s += dt;
         if self.released {
-            self.envelope *= (-dt * 6.9 / self.release_s).exp();
+            self.gone_s += dt;
+            self.envelope = self.last * falling(self.gone_s, self.release_s);
         } else {
             let x = (self.age_s / self.attack_s).min(1.0);
             self.envelope = x * x * (3.0 - 2.0 * x);
@@ -133,13 +137,13 @@ impl Voice {
         let mut sound = [0.0f32; QUANTUM];
         for (i, mouth) in self.mouths.iter_mut().take(tone.players).enumerate() {
             mouth.vibrato = (mouth.vibrato + mouth.rate * (1.0 + 0.08 * wander) * dt).fract();
-            let sway = (mouth.vibrato * std::f32::consts::TAU).sin();
+            let (sway, swell) = (mouth.vibrato * std::f32::consts::TAU).sin_cos();
             let cents = tone.vibrato.1 * depth * sway + 2.0 * wander * tone.unsteady + scoop;
             let aim = turns(self.hz * mouth.ratio * control.bend * (cents / 1200.0).exp2());
             if mouth.turn == 0.0 {
                 mouth.turn = aim;
             }
-            let late = (level * (1.0 - tone.vibrato.3 * depth * (0.5 + 0.5 * sway)))
+            let late = (level * (1.0 - tone.vibrato.3 * depth * (0.5 + 0.5 * swell)))
                 * if mouth.delay > 0.0 {
                     (self.age_s / mouth.delay).min(1.0)
                 } else {
@@ -204,8 +208,9 @@ impl Voice {
 
 impl Instrument for Blown {
     fn lead_s(&self, g: &Gesture) -> f32 {
-        // Heard where the rise is steepest.
-        self.attack_s(g) * 0.4
+        // Heard a third of the way up, where the first noise of lips or bow has turned into tone.
+        // The ear needs longer for low tones.
+        self.attack_s(g) * 0.3 + 0.0004 * (62.0 - f32::from(g.pitch)).max(0.0)
     }
 
     fn begin(&mut self, g: &Gesture, at: usize) {
@@ -257,6 +262,8 @@ impl Instrument for Blown {
             release_s: tone.release_s * if short { 0.6 } else { 1.0 },
             envelope: 0.0,
             released: false,
+            gone_s: 0.0,
+            last: 0.0,
             begun: at,
             first: true,
             accent: if g.locked || g.articulation == Articulation::Accent {
@@ -275,8 +282,9 @@ impl Instrument for Blown {
     }
 
     fn end(&mut self, id: u32) {
-        for voice in self.voices.iter_mut().filter(|v| v.id == id) {
+        for voice in self.voices.iter_mut().filter(|v| v.id == id && !v.released) {
             voice.released = true;
+            voice.last = voice.envelope;
         }
     }
 

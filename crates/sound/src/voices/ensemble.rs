@@ -11,7 +11,7 @@ use crate::SAMPLE_RATE;
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, Drift, White};
 use super::sections::{Bowing, Section};
-use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, hertz};
+use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
 use super::wave::{Compass, Shelf, Swarm};
 
 const MOST_VOICES: usize = 24;
@@ -31,6 +31,9 @@ struct Voice {
     /// Gains of the open and the closed shade, left and right.
     gain: [[f32; 2]; 2],
     released: bool,
+    /// Seconds since, and the level then.
+    gone_s: f32,
+    last: f32,
     begun: usize,
     first: bool,
     drift: Drift,
@@ -114,7 +117,8 @@ impl Voice {
         let dt = n as f32 / SAMPLE_RATE as f32;
         self.age_s += dt;
         if self.released {
-            self.envelope *= (-dt * 6.9 / self.release_s).exp();
+            self.gone_s += dt;
+            self.envelope = self.last * falling(self.gone_s, self.release_s);
         } else if s.bowing == Bowing::Spiccato {
             let x = (self.age_s / self.attack_s).min(1.0);
             self.envelope = x * (2.0 - x) * (-(self.age_s - self.attack_s).max(0.0) / s.life_s).exp();
@@ -235,6 +239,8 @@ impl Instrument for Ensemble {
             envelope: 0.0,
             gain: [[0.0; 2]; 2],
             released: false,
+            gone_s: 0.0,
+            last: 0.0,
             begun: at,
             first: true,
             drift: Drift::new(&mut chance, (0.15 * QUANTA, 0.8 * QUANTA)),
@@ -253,8 +259,9 @@ impl Instrument for Ensemble {
         if self.section.bowing == Bowing::Spiccato {
             return;
         }
-        for voice in self.voices.iter_mut().filter(|v| v.id == id) {
+        for voice in self.voices.iter_mut().filter(|v| v.id == id && !v.released) {
             voice.released = true;
+            voice.last = voice.envelope;
         }
     }
 

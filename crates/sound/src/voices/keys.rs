@@ -27,14 +27,15 @@ impl Recipe for Piano {
         let long = 20.0 * (-(p - 21.0) / 20.0).exp2() * if p > 84.0 { (-(p - 84.0) / 24.0).exp2() } else { 1.0 };
         let soft = if self.felt { 0.62 } else { 1.0 };
         // Decibels lost per kilohertz above the fundamental: hard blows keep the upper partials.
-        let tilt = (17.0 - 11.0 * v * soft) * if self.felt { 1.5 } else { 1.0 } * (1.0 - 0.35 * treble.max(0.0));
+        let tilt = (15.5 - 11.0 * v * soft) * if self.felt { 1.5 } else { 1.0 } * (1.0 - 0.35 * treble.max(0.0));
         let place = 0.12 - 0.03 * treble;
         let level = 0.30 * (v / 0.8).powf(1.55);
         let detune = 0.35 + 0.5 * chance.unit();
         for k in 1..=60 {
             let n = k as f32;
-            // The wave on a stiff string is faster the shorter it is; the fundamental keeps the key's pitch.
-            let hz = n * f0 * ((1.0 + b * n * n) / (1.0 + b)).sqrt();
+            // The wave on a stiff string is faster the shorter it is; tuned so that the first partials
+            // together give the key's pitch.
+            let hz = n * f0 * ((1.0 + b * n * n) / (1.0 + 5.0 * b)).sqrt();
             if hz > 13_000.0 {
                 break;
             }
@@ -85,7 +86,7 @@ impl Recipe for Piano {
             (0.12 + 0.35 * ((65.0 - p) / 44.0).max(0.0), 0.3)
         };
         s.lift = Burst {
-            amp: level * 0.02,
+            amp: level * 0.004,
             hz: 300.0,
             q: 0.7,
             t60: 0.08,
@@ -152,7 +153,7 @@ impl Recipe for ElectricPiano {
         s.pan = (p - 62.0) / 160.0;
         s.release = (0.16, 0.1);
         s.lift = Burst {
-            amp: level * 0.015,
+            amp: level * 0.003,
             hz: 900.0,
             q: 0.8,
             t60: 0.03,

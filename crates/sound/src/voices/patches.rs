@@ -72,6 +72,8 @@ pub(crate) struct Patch {
     pub(crate) sway_hz: f32,
     pub(crate) drive: f32,
     pub(crate) attack_s: f32,
+    /// Seconds by which the ear is late on so low or so smooth an onset.
+    pub(crate) early_s: f32,
     pub(crate) decay_s: f32,
     pub(crate) sustain: f32,
     pub(crate) release_s: f32,
@@ -97,6 +99,7 @@ const BASE: Patch = Patch {
     sway_hz: 0.2,
     drive: 0.0,
     attack_s: 0.004,
+    early_s: 0.002,
     decay_s: 0.4,
     sustain: 0.7,
     release_s: 0.15,
@@ -204,6 +207,7 @@ const PATCHES: &[(&str, Patch)] = &[
             decay_s: 0.35,
             sustain: 0.65,
             release_s: 0.07,
+            early_s: 0.005,
             ..BASE
         },
     ),
@@ -224,6 +228,7 @@ const PATCHES: &[(&str, Patch)] = &[
             attack_s: 0.005,
             sustain: 0.95,
             release_s: 0.10,
+            early_s: 0.009,
             ..BASE
         },
     ),
@@ -241,6 +246,7 @@ const PATCHES: &[(&str, Patch)] = &[
             decay_s: 0.9,
             sustain: 0.8,
             release_s: 0.09,
+            early_s: 0.008,
             ..BASE
         },
     ),
@@ -287,6 +293,7 @@ const PATCHES: &[(&str, Patch)] = &[
             sustain: 1.0,
             release_s: 0.012,
             loud: 1.0,
+            early_s: 0.004,
             ..BASE
         },
     ),

@@ -3,7 +3,7 @@
 use super::filter::{DcBlock, Svf, SvfShape};
 use super::modal::{Burst, Recipe, Strike};
 use super::noise::Chance;
-use super::track::{Frame, Gesture, QUANTUM, hertz};
+use super::track::{Frame, Gesture, hertz};
 use synchresis_cue::Articulation;
 
 /// A resonance of a body: hertz, quality, gain above 1.
@@ -39,12 +39,11 @@ pub(crate) struct Pluck {
 /// What follows the pickup: a valve stage and a loudspeaker's response.
 #[derive(Debug, Default)]
 struct Amplifier {
-    before: [f32; 2],
-    dc: [DcBlock; 2],
-    tight: [Svf; 2],
-    bump: [Svf; 2],
+    before: f32,
+    dc: DcBlock,
+    tight: Svf,
+    bump: Svf,
     cone: [Svf; 2],
-    cone2: [Svf; 2],
     ringing: bool,
 }
 
@@ -111,7 +110,7 @@ impl Pluck {
             body: NONE,
             touch: (0.1, 2000.0, 0.015),
             attack_s: 0.0012,
-            release_s: 0.14,
+            release_s: 0.2,
             width: 0.35,
             drive: 0.0,
             amp: Amplifier::default(),
@@ -120,7 +119,7 @@ impl Pluck {
             "nylon-guitar" => Self {
                 life_s: 3.4,
                 loss: 1.1,
-                bright: (700.0, 2400.0),
+                bright: (850.0, 3300.0),
                 body: GUITAR_BODY,
                 touch: (0.10, 1400.0, 0.02),
                 attack_s: 0.0016,
@@ -132,7 +131,7 @@ impl Pluck {
                 slope: 3.6,
                 life_s: 6.0,
                 loss: 0.55,
-                bright: (1600.0, 5200.0),
+                bright: (2000.0, 6800.0),
                 body: GUITAR_BODY,
                 touch: (0.16, 4200.0, 0.012),
                 attack_s: 0.0007,
@@ -247,7 +246,7 @@ impl Pluck {
                 ..base
             },
             "slap-bass" => Self {
-                stiffness: 1.1e-4,
+                stiffness: 6e-5,
                 place: 0.09,
                 slope: 2.6,
                 life_s: 3.6,
@@ -334,12 +333,6 @@ impl Recipe for Pluck {
         s.width = self.width;
         s.pan = (p - 60.0) / 110.0 * self.width;
         s.release = (self.release_s * staccato, 0.4);
-        s.lift = Burst {
-            amp: level * 0.02,
-            hz: 1200.0,
-            q: 0.7,
-            t60: 0.03,
-        };
     }
 
     fn finish(&mut self, out: &mut Frame) {
@@ -365,21 +358,21 @@ impl Amplifier {
             x * (27.0 + x * x) / (27.0 + 9.0 * x * x)
         };
         let mut peak = 0.0f32;
-        for (c, channel) in [&mut out.l, &mut out.r].into_iter().enumerate() {
-            for x in channel.iter_mut().take(QUANTUM) {
-                let pre = self.tight[c].high(&tight, *x) * drive;
-                // A valve leans to one side: even harmonics.
-                let half = 0.5 * (pre + self.before[c]);
-                self.before[c] = pre;
-                let bent = 0.5 * (bend(half * 1.6 + 0.15) + bend(pre * 1.6 + 0.15));
-                let y = self.dc[c].step(bent);
-                let y = self.bump[c].bell(&bump, 1.9, y);
-                let y = self.cone[c].low(&cone, y);
-                let y = self.cone2[c].low(&cone, y) * 0.3;
-                peak = peak.max(y.abs());
-                *x = y;
-            }
+        // One amplifier: the guitar is mono until it leaves the cone.
+        for x in &mut out.l {
+            let pre = self.tight.high(&tight, *x) * drive;
+            // A valve leans to one side: even harmonics.
+            let half = 0.5 * (pre + self.before);
+            self.before = pre;
+            let bent = 0.5 * (bend(half * 1.6 + 0.15) + bend(pre * 1.6 + 0.15));
+            let y = self.dc.step(bent);
+            let y = self.bump.bell(&bump, 1.9, y);
+            let y = self.cone[0].low(&cone, y);
+            let y = self.cone[1].low(&cone, y) * 0.3;
+            peak = peak.max(y.abs());
+            *x = y;
         }
+        out.r = out.l;
         self.ringing = peak > 1e-5;
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Section {
 
 const BASE: Section = Section {
     bells: &[],
-    slope: 6.0,
+    slope: 6.8,
     blur: 14.0,
     formants: &[],
     floor: 0.0,
@@ -128,11 +128,11 @@ const SECTIONS: &[(&str, Section)] = &[
     (
         "choir-pad",
         Section {
-            slope: 8.0,
+            slope: 7.0,
             blur: 15.0,
             formants: VOWEL,
             floor: 90.0,
-            corner: (1400.0, 5200.0),
+            corner: (1800.0, 7000.0),
             attack_s: (0.45, 0.22),
             release_s: 0.9,
             air: (0.05, 3200.0, 0.25),
@@ -176,7 +176,7 @@ const SECTIONS: &[(&str, Section)] = &[
         Section {
             formants: STRING_BODIES,
             floor: 150.0,
-            corner: (900.0, 7000.0),
+            corner: (900.0, 5600.0),
             attack_s: (0.30, 0.13),
             release_s: 0.55,
             air: (0.05, 3000.0, 0.12),

@@ -10,7 +10,7 @@ use crate::SAMPLE_RATE;
 use super::filter::{Svf, SvfShape};
 use super::noise::Chance;
 use super::patches::{Patch, Shape};
-use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, hertz};
+use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
 use super::wave::{Cycle, Shelf, turns};
 
 const MOST_VOICES: usize = 20;
@@ -42,6 +42,9 @@ struct Voice {
     envelope: f32,
     gain: f32,
     released: bool,
+    /// Seconds since, and the level then.
+    gone_s: f32,
+    last: f32,
     begun: usize,
     first: bool,
     sharp: bool,
@@ -92,7 +95,8 @@ impl Voice {
         self.age_s += dt;
         let attack = if self.sharp { p.attack_s.min(0.006) } else { p.attack_s };
         if self.released {
-            self.envelope *= (-dt * 6.9 / (p.release_s * self.short)).exp();
+            self.gone_s += dt;
+            self.envelope = self.last * falling(self.gone_s, p.release_s * self.short);
         } else {
             let rise = (self.age_s / attack).min(1.0);
             let fall = p.sustain + (1.0 - p.sustain) * (-(self.age_s - attack).max(0.0) / p.decay_s).exp();
@@ -193,6 +197,7 @@ impl Instrument for Synth {
         } else {
             self.patch.attack_s
         }) * 0.35
+            + self.patch.early_s
     }
 
     fn begin(&mut self, g: &Gesture, at: usize) {
@@ -239,6 +244,8 @@ impl Instrument for Synth {
             envelope: 0.0,
             gain: 0.0,
             released: false,
+            gone_s: 0.0,
+            last: 0.0,
             begun: at,
             first: true,
             sharp: g.locked || g.articulation == Articulation::Accent,
@@ -254,8 +261,9 @@ impl Instrument for Synth {
     }
 
     fn end(&mut self, id: u32) {
-        for voice in self.voices.iter_mut().filter(|v| v.id == id) {
+        for voice in self.voices.iter_mut().filter(|v| v.id == id && !v.released) {
             voice.released = true;
+            voice.last = voice.envelope;
         }
     }
 

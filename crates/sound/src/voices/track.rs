@@ -286,3 +286,10 @@ pub(crate) fn gestures(track: &Track, info: &VoiceInfo) -> Vec<Gesture> {
 pub(crate) fn hertz(pitch: u8) -> f32 {
     440.0 * ((f32::from(pitch) - 69.0) / 12.0).exp2()
 }
+
+/// What is left of a level `since` seconds after it was let go, −60 dB at `release_s`: as a critically damped thing comes to
+/// rest, without a kink that the ear would take for an onset.
+pub(crate) fn falling(since: f32, release_s: f32) -> f32 {
+    let x = 9.2 * since / release_s;
+    (1.0 + x) * (-x).exp()
+}

@@ -85,12 +85,6 @@ pub(super) struct Tables {
     pub(super) headers: Vec<Header>,
 }
 
-impl Default for Span {
-    fn default() -> Self {
-        Self { at: 0, length: 0 }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Zones {
     /// First generator and first modulator of each zone.
