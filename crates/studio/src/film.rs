@@ -323,50 +323,12 @@ fn board(
     );
     ledger.section(STORYBOARD, &inputs, world, || {
         let genres = GenreTable::parse(&table)?;
-        let beats: Vec<f64> = hearing.beats.iter().map(|beat| beat.time_s).collect();
-        let downbeats: Vec<f64> = hearing
-            .beats
-            .iter()
-            .filter(|beat| beat.downbeat)
-            .map(|beat| beat.time_s)
-            .collect();
-        let onsets: Vec<(f64, f32)> = hearing
-            .onsets
-            .iter()
-            .map(|onset| (onset.time_s, onset.strength as f32))
-            .collect();
-        let sections: Vec<(f64, f64)> = hearing
-            .sections
-            .iter()
-            .map(|section| (section.start_s, section.end_s))
-            .collect();
-        let step_s = 1.0 / brief.fps.value().max(1.0);
-        let sampled = |curve: &Vec<f32>| -> Vec<f32> {
-            let values = (hearing.duration_s / step_s).ceil() as usize;
-            (0..values)
-                .map(|i| hearing.curves.at(curve, i as f64 * step_s) as f32)
-                .collect()
-        };
-        let words: Vec<String> = hearing
-            .words
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
+        // The parts come at the film's own frame rate, so that the seed's curve is the seed's.
         let heard = Heard {
-            duration_s: hearing.duration_s,
-            tempo: hearing.tempo,
-            key: hearing.key.as_ref().map(|heard| heard.key),
-            beats: &beats,
-            downbeats: &downbeats,
-            onsets: &onsets,
-            sections: &sections,
-            step_s,
-            harmonic: &listened.harmonic,
-            percussive: &listened.percussive,
-            energy: &sampled(&hearing.curves.loudness),
-            brightness: &sampled(&hearing.curves.brightness),
-            words: &words,
+            parts_step_s: 1.0 / brief.fps.value().max(1.0),
+            harmonic: listened.harmonic.clone(),
+            percussive: listened.percussive.clone(),
+            ..Heard::from(hearing)
         };
         let options = FilmOptions {
             look: brief.look,

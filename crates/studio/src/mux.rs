@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use synchresis_media::{Container, MediaError, MuxJob, Muxed, Picture, mux};
+use synchresis_cue::{Footage, FootageKind, Rational};
+use synchresis_media::{Container, MediaError, Movement, MuxJob, Muxed, Picture, PictureJob, encode_picture, mux, probe};
 
 use crate::cache::Key;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix::Mixed;
-use crate::open::{Opened, identity};
+use crate::open::{Opened, Quietly, identity};
 use crate::order::Order;
 use crate::sections::VideoReconstruction;
 use crate::world::World;
@@ -17,6 +18,10 @@ use crate::world::World;
 /// Version of how films are put together.
 const MUX: u32 = 1;
 const FILM: &str = "film";
+const PICTURE: &str = "picture";
+
+/// Frames a second of the film that a picture becomes.
+const PICTURE_RATE: Rational = Rational { num: 30, den: 1 };
 
 /// The film.
 #[derive(Debug, Clone)]
@@ -58,6 +63,36 @@ pub(crate) fn refuse_early(order: &Order, world: &dyn World) -> Result<(), Studi
     Ok(())
 }
 
+/// A still picture as a silent film, from the cache or made.
+fn pictured(order: &Order, opened: &Opened, world: &dyn World) -> Result<Option<(PathBuf, Footage)>, StudioError> {
+    if opened.footage.kind == FootageKind::Video {
+        return Ok(None);
+    }
+    let (tools, limits) = (world.tools()?, world.limits());
+    let movement = if order.brief.drift { Movement::Drift } else { Movement::Still };
+    let duration_s = opened.footage.duration_s;
+    let key = Key::new(PICTURE, MUX, &(&opened.content, duration_s, order.brief.drift));
+    let path = match world.cache().file(PICTURE, &key, "mp4") {
+        Some(path) => path,
+        None => {
+            let pending = world.cache().create(PICTURE, &key, "mp4").map_err(StudioError::cache)?;
+            let job = PictureJob {
+                input: &order.input,
+                footage: &opened.footage,
+                output: pending.path(),
+                duration_s,
+                frame_rate: PICTURE_RATE,
+                movement,
+                force: true,
+            };
+            encode_picture(&job, tools, limits, world)?;
+            pending.keep().map_err(StudioError::cache)?
+        }
+    };
+    let footage = probe(&path, tools, limits, &Quietly(world))?;
+    Ok(Some((path, footage)))
+}
+
 fn told(report: &Muxed) -> Vec<String> {
     let mut notes = report.left_out.clone();
     if let Picture::Reencoded { why } = &report.picture {
@@ -97,10 +132,15 @@ pub(crate) fn run(
         });
     }
     let began = world.seconds();
+    let pictured = pictured(order, opened, world)?;
+    let (input, footage) = match &pictured {
+        Some((path, footage)) => (path.as_path(), footage),
+        None => (order.input.as_path(), &opened.footage),
+    };
     let report = mux(
         &MuxJob {
-            input: &order.input,
-            footage: &opened.footage,
+            input,
+            footage,
             audio: mixed.sound.as_deref(),
             output: &path,
             title: None,
@@ -113,7 +153,7 @@ pub(crate) fn run(
     )?;
     let section = VideoReconstruction {
         output_path: path.display().to_string(),
-        picture_copied: report.picture == Picture::Copied,
+        picture_copied: pictured.is_none() && report.picture == Picture::Copied,
         notes: told(&report),
     };
     if let Some(identity) = identity(&path) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use synchresis_composer::{midi, musicxml};
 use synchresis_cue::{Document, FootageKind};
+use synchresis_media::extract_frames;
 
 use crate::compose::{self, Composed};
 use crate::error::StudioError;
@@ -149,8 +150,11 @@ impl Work<'_> {
         let Some(folder) = &self.order.deliver.frames else {
             return Ok(None);
         };
-        let wanted: Vec<u64> = seen.sighting.samples.iter().map(|sample| sample.frame).collect();
-        watch::extract(self.order, opened, &wanted, folder, self.world)?;
+        self.world.begin("extracting");
+        std::fs::create_dir_all(folder).map_err(|e| StudioError::file("making the folder", folder, e))?;
+        let times: Vec<f64> = seen.sighting.samples.iter().map(|sample| sample.time_s).collect();
+        let (tools, limits) = (self.world.tools()?, self.world.limits());
+        extract_frames(&opened.footage, &self.order.input, &times, folder, tools, limits, self.world)?;
         Ok(Some(folder.clone()))
     }
 

@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{FootageKind, Frame, Sighting};
+use synchresis_cue::{FootageKind, Sighting};
 use synchresis_media::{DecodeOptions, decode_frames};
 use synchresis_picture::sight::{Matrix, Watcher};
 
@@ -15,7 +14,6 @@ use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::open::Opened;
 use crate::order::Order;
-use crate::run::write_whole;
 use crate::timeline::Thumbnail;
 use crate::world::World;
 
@@ -127,65 +125,6 @@ pub(crate) fn filmstrip(opened: &Opened, world: &dyn World) -> Vec<Thumbnail> {
             })
         })
         .collect()
-}
-
-/// Writes the frames with these numbers, as large as the film shows them, as `frame_000123.png` into `folder`.
-pub(crate) fn extract(
-    order: &Order,
-    opened: &Opened,
-    wanted: &[u64],
-    folder: &Path,
-    world: &dyn World,
-) -> Result<(), StudioError> {
-    world.begin("extracting");
-    std::fs::create_dir_all(folder).map_err(|e| StudioError::file("making the folder", folder, e))?;
-    let matrix = matrix(opened.footage.video.height);
-    let last = wanted.iter().max().copied().unwrap_or(0);
-    let whole = DecodeOptions {
-        max_width: u32::MAX,
-        max_height: u32::MAX,
-        faithful: true,
-    };
-    let mut written = Ok(());
-    decode_frames(
-        &opened.footage,
-        &order.input,
-        whole,
-        world.tools()?,
-        world.limits(),
-        world,
-        |frame| {
-            if wanted.contains(&frame.index) {
-                let path = folder.join(format!("frame_{:06}.png", frame.index));
-                written = png(&frame, matrix).and_then(|bytes| write_whole(&path, &bytes, "writing the frame"));
-            }
-            if written.is_err() || frame.index >= last {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    )?;
-    written
-}
-
-fn png(frame: &Frame<'_>, matrix: Matrix) -> Result<Vec<u8>, StudioError> {
-    let half = frame.width.div_ceil(2);
-    let picture = image::RgbImage::from_fn(frame.width as u32, frame.height as u32, |x, y| {
-        let (x, y) = (x as usize, y as usize);
-        let at = |plane: &[u8], i: usize| plane.get(i).copied().unwrap_or(128);
-        let chroma = y / 2 * half + x / 2;
-        image::Rgb(matrix.rgb(
-            at(frame.y, y * frame.width + x),
-            at(frame.cb, chroma),
-            at(frame.cr, chroma),
-        ))
-    });
-    let mut bytes = io::Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .map_err(|e| StudioError::Brief(format!("writing a frame as PNG: {e}")))?;
-    Ok(bytes.into_inner())
 }
 
 fn strip_key(opened: &Opened) -> Key {
