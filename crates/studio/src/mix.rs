@@ -135,7 +135,7 @@ pub(crate) fn run(
 }
 
 /// The clip's own sound as a scratch file, from the cache or decoded.
-fn own_sound(opened: &Opened, order: &Order, world: &dyn World) -> Result<Option<Sound>, StudioError> {
+pub(crate) fn own_sound(opened: &Opened, order: &Order, world: &dyn World) -> Result<Option<Sound>, StudioError> {
     let Some(stream) = &opened.footage.audio else {
         return Ok(None);
     };
@@ -143,7 +143,6 @@ fn own_sound(opened: &Opened, order: &Order, world: &dyn World) -> Result<Option
     if let Some(path) = world.cache().file("original", &key, "f32") {
         return Ok(Some(Sound { key, path }));
     }
-    world.begin("listening");
     let mut pending = world
         .cache()
         .create("original", &key, "f32")
@@ -160,7 +159,7 @@ fn own_sound(opened: &Opened, order: &Order, world: &dyn World) -> Result<Option
             },
             world.tools()?,
             world.limits(),
-            world,
+            &Quietly(world),
             |samples| match scratch.write(samples) {
                 Ok(()) => std::ops::ControlFlow::Continue(()),
                 Err(error) => {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use synchresis_composer::{midi, musicxml};
-use synchresis_cue::{Document, FootageKind};
+use synchresis_cue::{Document, FootageKind, Original};
 use synchresis_media::extract_frames;
 
 use crate::compose::{self, Composed};
@@ -85,7 +85,12 @@ impl Work<'_> {
             self.told
                 .push("note: --duration is for pictures; the clip keeps its own length".into());
         }
-        let seen = watch::run(&mut self.ledger, order, &opened, world)?;
+        let seen = watch::run(&mut self.ledger, order, &opened, world, || {
+            if until >= Stage::Mix && order.brief.original != Some(Original::Drop) {
+                // What goes wrong here goes wrong again when the mix asks for it, and is told then.
+                let _ = mix::own_sound(&opened, order, world);
+            }
+        })?;
         self.ledger
             .put(&open::video_input(order, seen.sighting.duration_s, seen.token.clone()))?;
         if !seen.complaint.is_empty() {

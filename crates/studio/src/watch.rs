@@ -38,13 +38,20 @@ struct Strip {
     complaint: String,
 }
 
-/// Watches the clip. The file's MD5 is read meanwhile.
-pub(crate) fn run(ledger: &mut Ledger, order: &Order, opened: &Opened, world: &dyn World) -> Result<Seen, StudioError> {
+/// Watches the clip. The file's MD5 is read meanwhile, and `meanwhile` done: decoding leaves some of the machine idle.
+pub(crate) fn run(
+    ledger: &mut Ledger,
+    order: &Order,
+    opened: &Opened,
+    world: &dyn World,
+    meanwhile: impl FnOnce() + Send,
+) -> Result<Seen, StudioError> {
     world.begin("watching");
     let (footage, input) = (&opened.footage, order.input.as_path());
     let strip_key = strip_key(opened);
     thread::scope(|scope| {
         let token = scope.spawn(|| opened.token(input, world));
+        scope.spawn(meanwhile);
         let sighting: Sighting = ledger.section(SIGHTING, &(&opened.content, footage.duration_s), world, || {
             let mut watcher = Watcher::new(matrix(footage.video.height));
             let mut broken = None;
