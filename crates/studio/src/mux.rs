@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use synchresis_cue::{Footage, FootageKind, Rational};
-use synchresis_media::{Container, MediaError, Movement, MuxJob, Muxed, Picture, PictureJob, encode_picture, mux, probe};
+use synchresis_media::{
+    Container, MediaError, Movement, MuxJob, Muxed, Picture, PictureJob, encode_picture, mux, probe,
+};
 
 use crate::cache::Key;
 use crate::error::StudioError;
@@ -69,7 +71,11 @@ fn pictured(order: &Order, opened: &Opened, world: &dyn World) -> Result<Option<
         return Ok(None);
     }
     let (tools, limits) = (world.tools()?, world.limits());
-    let movement = if order.brief.drift { Movement::Drift } else { Movement::Still };
+    let movement = if order.brief.drift {
+        Movement::Drift
+    } else {
+        Movement::Still
+    };
     let duration_s = opened.footage.duration_s;
     let key = Key::new(PICTURE, MUX, &(&opened.content, duration_s, order.brief.drift));
     let path = match world.cache().file(PICTURE, &key, "mp4") {

@@ -159,7 +159,15 @@ impl Work<'_> {
         std::fs::create_dir_all(folder).map_err(|e| StudioError::file("making the folder", folder, e))?;
         let times: Vec<f64> = seen.sighting.samples.iter().map(|sample| sample.time_s).collect();
         let (tools, limits) = (self.world.tools()?, self.world.limits());
-        extract_frames(&opened.footage, &self.order.input, &times, folder, tools, limits, self.world)?;
+        extract_frames(
+            &opened.footage,
+            &self.order.input,
+            &times,
+            folder,
+            tools,
+            limits,
+            self.world,
+        )?;
         Ok(Some(folder.clone()))
     }
 
