@@ -1,5 +1,6 @@
 //! What every room of the composer knows of the piece: its grid, sections, hits and ends.
 
+use crate::spot::opens;
 use synchresis_cue::{HitKind, Mood, Role, SectionCue, Sighting, Spotting};
 
 use crate::grid::Grid;
@@ -66,7 +67,7 @@ impl<'a> Piece<'a> {
         let mut hits: Vec<HitAt> = spotting
             .hits
             .iter()
-            .filter(|h| h.taken && h.time_s.is_finite() && h.time_s >= 0.0 && h.time_s < end_s)
+            .filter(|h| (h.taken || opens(h)) && h.time_s.is_finite() && h.time_s >= 0.0 && h.time_s < end_s)
             .map(|h| HitAt {
                 q: match (h.bar, h.beat) {
                     (Some(bar), Some(beat)) if bar < grid.bars().len() => grid.quarter(bar) + beat,

@@ -13,7 +13,7 @@ mod reach;
 mod smooth;
 mod tempo;
 
-use synchresis_cue::{Hit, Mood, Sighting, Spotting};
+use synchresis_cue::{Hit, HitKind, Mood, Sighting, Spotting};
 
 use crate::style::Style;
 
@@ -72,12 +72,24 @@ pub fn hits(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptio
 /// silence; a free bar by itself is a fermata or the last chord's ring.
 pub fn spot(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptions) -> Spotting {
     let weighed = moments::weigh(sighting, mood, style, options);
-    grid::lay(
+    let mut spotting = grid::lay(
         weighed,
         mood,
         style,
         options.duration(sighting),
         options.frame_s(sighting),
         options.seed,
-    )
+    );
+    for hit in spotting.hits.iter_mut().filter(|hit| opens(hit)) {
+        hit.taken = false;
+        hit.reason = "the film begins: the music begins with it, on a downbeat; no onset is promised, since there is no \
+                      sound before from which it could stand out"
+            .into();
+    }
+    spotting
+}
+
+/// Whether this is the beginning of the film, where the music begins too. It is played like a hit, and not counted as one.
+pub(crate) fn opens(hit: &Hit) -> bool {
+    hit.kind == HitKind::Start && hit.time_s < 0.05 && hit.bar.is_some()
 }
