@@ -19,7 +19,7 @@ pub(crate) struct BriefArgs {
     /// Same brief and seed: the same bytes. Another seed: another tune.
     #[arg(long, value_name = "N", help_heading = "Music")]
     seed: Option<u64>,
-    /// Compose this many takes, rank them, use the first, keep all.
+    /// Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64), help_heading = "Music")]
     takes: Option<u32>,
     /// Who makes the music: composer or none.
@@ -28,13 +28,13 @@ pub(crate) struct BriefArgs {
     /// A moment the music must land on, seconds or m:ss.mmm; can be given more than once.
     #[arg(long = "hit", value_name = "TIME", value_parser = time, help_heading = "Music")]
     hits: Vec<f64>,
-    /// Sections to leave as they were in the document's last take, counted from 1: 1,3.
+    /// Sections of the document's take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed.
     #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Music")]
     keep_sections: Vec<usize>,
     /// An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices).
     #[arg(long, value_name = "FILE", help_heading = "Music")]
     soundbank: Option<String>,
-    /// Who makes the effects: none or designer.
+    /// Who makes the effects: none.
     #[arg(long, value_name = "ENGINE", help_heading = "Effects")]
     sounds: Option<String>,
     /// Who recognises objects: auto or none.
@@ -99,8 +99,7 @@ impl BriefArgs {
         if let Some(engine) = &self.sounds {
             brief.sounds = match engine.as_str() {
                 "none" => Sounds::None,
-                "designer" => Sounds::Designer,
-                other => return Err(no_engine("--sounds", other, "none or designer")),
+                other => return Err(no_engine("--sounds", other, "none")),
             };
         }
         for (flag, engine) in [("--objects", &self.objects), ("--describe", &self.describe)] {

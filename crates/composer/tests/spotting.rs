@@ -86,7 +86,13 @@ fn check(spotting: &Spotting, duration: f64, frame: f64) -> Result<(), String> {
             }
         }
     }
-    let taken = |kind| spotting.hits.iter().filter(|h| h.bar.is_some() && h.kind == kind).count();
+    let taken = |kind| {
+        spotting
+            .hits
+            .iter()
+            .filter(|h| h.bar.is_some() && h.kind == kind)
+            .count()
+    };
     if taken(HitKind::Start) == 0 || taken(HitKind::Start) != taken(HitKind::End) {
         return fail("starts and ends do not pair".into());
     }

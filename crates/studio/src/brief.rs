@@ -78,7 +78,7 @@ pub struct Brief {
     pub duration: Option<f64>,
     /// Whether a still picture moves slowly.
     pub drift: bool,
-    /// Sections of the earlier take to leave as they are, counted from 1.
+    /// Sections of the document's take to leave as they are, counted from 1.
     pub keep_sections: Vec<usize>,
     /// Which sampled instruments may play.
     pub soundbank: Soundbank,

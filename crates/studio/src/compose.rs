@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use synchresis_composer::spot::{SpotOptions, spot};
 use synchresis_composer::style::{self, Style};
-use synchresis_composer::{compose, mood};
-use synchresis_cue::{CueSheet, Layer, Mood, Score, Sighting, Sounds, Spotting};
+use synchresis_composer::{compose, mood, rank, recompose};
+use synchresis_cue::{CueSheet, Mood, Score, Section, Sighting, Spotting, round_to};
 
 use crate::brief::{Brief, Music};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
+use crate::sections::{Take, Takes};
 use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
@@ -30,14 +32,14 @@ pub fn styles() -> &'static [Style] {
     style::builtin()
 }
 
-/// Composes for `sighting`; `None` where the brief asks for no music and no effects.
+/// Composes for `sighting`; `None` where the brief asks for no music.
 pub(crate) fn run(
     ledger: &mut Ledger,
     brief: &Brief,
     sighting: &Sighting,
     world: &dyn World,
 ) -> Result<Option<Composed>, StudioError> {
-    if brief.music == Music::None && brief.sounds == Sounds::None {
+    if brief.music == Music::None {
         return Ok(None);
     }
     world.begin("composing");
@@ -54,33 +56,28 @@ pub(crate) fn run(
     let style = styles.iter().find(|style| style.name == mood.style).ok_or_else(|| {
         StudioError::Brief(format!("composing: the document's mood asks for a style {:?}, which nothing has\nhint: `synchresis styles` lists them", mood.style))
     })?;
-    let spotting: Spotting = ledger.section(
-        SPOTTING,
-        &(sighting, &mood, style, &brief.hits, brief.seed),
-        world,
-        || {
-            let options = SpotOptions {
-                duration_s: sighting.duration_s,
-                frame_rate: sighting.frame_rate,
-                seed: brief.seed,
-                manual: brief.hits.clone(),
-            };
-            Ok(spot(sighting, &mood, style, &options))
-        },
-    )?;
-    world.check()?;
-    let inputs = (sighting, &mood, &spotting, style, brief.seed, brief.music, brief.sounds);
-    let cue_sheet_and_score = || -> Result<(CueSheet, Score), StudioError> {
-        let (mut cue_sheet, mut score) = compose(sighting, &mood, &spotting, style, brief.seed);
-        if brief.music == Music::None {
-            score
-                .tracks
-                .retain(|track| matches!(track.layer, Layer::Effects | Layer::Ambience));
-            cue_sheet
-                .instruments
-                .retain(|i| matches!(i.layer, Layer::Effects | Layer::Ambience));
+    let seed = best_take(ledger, brief, sighting, &mood, style, world)?;
+    let kept = Kept::of(ledger, brief)?;
+    let spotting: Spotting = match &kept {
+        // The bars that stay must stay where they are.
+        Some(kept) => {
+            ledger.put(&kept.spotting)?;
+            kept.spotting.clone()
         }
-        Ok((cue_sheet, score))
+        None => ledger.section(SPOTTING, &(sighting, &mood, style, &brief.hits, seed), world, || {
+            Ok(spot(sighting, &mood, style, &spot_options(brief, sighting, seed)))
+        })?,
+    };
+    world.check()?;
+    let inputs = (sighting, &mood, &spotting, style, seed, &kept);
+    let cue_sheet_and_score = || -> Result<(CueSheet, Score), StudioError> {
+        Ok(match &kept {
+            Some(kept) => {
+                let old = (&kept.cue_sheet, &kept.score);
+                recompose(sighting, &mood, &spotting, style, old, &kept.sections, seed)
+            }
+            None => compose(sighting, &mood, &spotting, style, seed),
+        })
     };
     let mut made: Option<(CueSheet, Score)> = None;
     let cue_sheet = ledger.section(COMPOSITION, &inputs, world, || {
@@ -97,6 +94,98 @@ pub(crate) fn run(
         cue_sheet,
         score,
     }))
+}
+
+fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> SpotOptions {
+    SpotOptions {
+        duration_s: sighting.duration_s,
+        frame_rate: sighting.frame_rate,
+        seed,
+        manual: brief.hits.clone(),
+    }
+}
+
+/// The seed to compose with: the brief's, or that of the best of several takes, all of which the document lists.
+fn best_take(
+    ledger: &mut Ledger,
+    brief: &Brief,
+    sighting: &Sighting,
+    mood: &Mood,
+    style: &Style,
+    world: &dyn World,
+) -> Result<u64, StudioError> {
+    if brief.takes <= 1 {
+        return Ok(brief.seed);
+    }
+    let takes: Takes = ledger.section(
+        COMPOSITION,
+        &(sighting, mood, style, &brief.hits, brief.seed, brief.takes),
+        world,
+        || {
+            let mut ranked = Vec::new();
+            for take in 0..u64::from(brief.takes) {
+                world.check()?;
+                let seed = brief.seed.wrapping_add(take);
+                let spotting = spot(sighting, mood, style, &spot_options(brief, sighting, seed));
+                let (cue_sheet, score) = compose(sighting, mood, &spotting, style, seed);
+                let reasons = rank::reasons(&cue_sheet, &spotting, &score);
+                let value = reasons.iter().map(|reason| reason.value).sum::<f64>() / reasons.len().max(1) as f64;
+                ranked.push(Take {
+                    seed,
+                    value: round_to(value, 4),
+                    reasons: reasons
+                        .into_iter()
+                        .map(|reason| format!("{}: {}", reason.name, reason.why))
+                        .collect(),
+                });
+            }
+            ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
+            Ok(Takes { ranked })
+        },
+    )?;
+    Ok(takes.ranked.first().map_or(brief.seed, |take| take.seed))
+}
+
+/// What stays of an earlier take.
+#[derive(Debug, Serialize)]
+struct Kept {
+    spotting: Spotting,
+    cue_sheet: CueSheet,
+    score: Score,
+    /// Indices of the sections, from 0.
+    sections: Vec<usize>,
+}
+
+impl Kept {
+    fn of(ledger: &Ledger, brief: &Brief) -> Result<Option<Self>, StudioError> {
+        if brief.keep_sections.is_empty() {
+            return Ok(None);
+        }
+        let missing = || {
+            StudioError::Brief(
+                "keeping sections: there is no earlier take\nhint: name the document of one with --document".into(),
+            )
+        };
+        let earlier = ledger
+            .earlier()
+            .filter(|earlier| earlier.has(Score::NAME))
+            .ok_or_else(missing)?;
+        let (spotting, cue_sheet, score): (Spotting, CueSheet, Score) =
+            (earlier.get()?, earlier.get()?, earlier.get()?);
+        let all = cue_sheet.form.len();
+        if let Some(wrong) = brief.keep_sections.iter().find(|number| !(1..=all).contains(number)) {
+            return Err(StudioError::Brief(format!(
+                "keeping section {wrong}: the earlier take has sections 1 to {all}\nhint: they stand under `cue_sheet.form`"
+            )));
+        }
+        let sections = brief.keep_sections.iter().map(|number| number - 1).collect();
+        Ok(Some(Self {
+            spotting,
+            cue_sheet,
+            score,
+            sections,
+        }))
+    }
 }
 
 /// The style file that the brief names, if it names a file, and every style there is to choose from.

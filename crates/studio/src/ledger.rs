@@ -54,6 +54,11 @@ impl Ledger {
         })
     }
 
+    /// The document of the earlier run.
+    pub(crate) fn earlier(&self) -> Option<&Document> {
+        self.earlier.as_ref()
+    }
+
     /// Adds a section that no stage makes.
     pub(crate) fn put<S: Section>(&mut self, section: &S) -> Result<(), StudioError> {
         Ok(self.document.put(section)?)

@@ -14,7 +14,7 @@ use crate::mix::{self, Mixed};
 use crate::open::{self, Opened};
 use crate::order::{Deliver, Order, Stage};
 use crate::render::{self, Rendered};
-use crate::sections::{Licence, Licences};
+use crate::sections::{Licence, Licences, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
@@ -110,6 +110,18 @@ impl Work<'_> {
             return Ok(None);
         }
         let composed = compose::run(&mut self.ledger, &order.brief, &seen.sighting, world)?;
+        if let Ok(takes) = self.ledger.document().get::<Takes>()
+            && let Some(best) = takes.ranked.first()
+        {
+            let others: Vec<String> = takes.ranked.iter().skip(1).map(|take| take.seed.to_string()).collect();
+            self.told.push(format!(
+                "take: of {}, the one with --seed {} is best ({}); then {}",
+                takes.ranked.len(),
+                best.seed,
+                best.reasons.join("; "),
+                others.join(", ")
+            ));
+        }
         self.sheets(composed.as_ref())?;
         if until == Stage::Generate && deliver.audio.is_none() {
             return Ok(deliver.midi.clone());

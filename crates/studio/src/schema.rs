@@ -7,7 +7,7 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, Spotting
 use crate::brief::Brief;
 use crate::sections::{
     AudioGeneration, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
-    PromptCombiner, Provenance, SoundGeneration, VideoInput, VideoReconstruction,
+    PromptCombiner, Provenance, SoundGeneration, Takes, VideoInput, VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -24,6 +24,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<FrameSelection>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
+    add::<Takes>(&mut sections, &mut definitions);
     add::<Mood>(&mut sections, &mut definitions);
     add::<Spotting>(&mut sections, &mut definitions);
     add::<CueSheet>(&mut sections, &mut definitions);

@@ -100,6 +100,25 @@ section! {
 }
 
 section! {
+    /// Several compositions of the same brief.
+    Takes as "takes" {
+        /// The best first: the one that is heard. The others are had by their seeds.
+        ranked: Vec<Take>,
+    }
+}
+
+/// One composition and what speaks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Take {
+    /// The seed it is composed with.
+    pub seed: u64,
+    /// 0 to 1, higher is better: the mean over the reasons.
+    pub value: f64,
+    /// What was judged, a sentence each.
+    pub reasons: Vec<String>,
+}
+
+section! {
     /// The music as rendered, before the mix.
     AudioGeneration as "audio_generation" {
         /// 32-bit float stereo samples at 48 kHz in the stage cache, or the WAV that was asked for.

@@ -42,7 +42,10 @@ fn a_scored_film_has_another_picture_length_or_loudness_than_promised() {
         .iter()
         .filter(|h| h["taken"] == true)
         .count();
-    assert!(taken >= 5, "{taken} hits of a clip with five cuts");
+    assert!(
+        taken >= 4,
+        "{taken} hits of a clip with five cuts, the last of which is too near the end"
+    );
     for section in [
         "video_input",
         "options",

@@ -80,3 +80,56 @@ fn a_config_file_or_the_environment_wins_over_a_flag() {
     assert_eq!(seed(&["frames", "clip.mp4"], Some("4")), Some(4));
     assert_eq!(seed(&["frames", "clip.mp4", "--seed", "5"], Some("4")), Some(5));
 }
+
+#[test]
+fn takes_are_unranked_or_another_than_the_best_is_heard() {
+    let bench = Bench::new();
+    bench.cuts("clip.mp4", 6, 2.0, 25);
+    let document = bench.document(&["generate", "clip.mp4", "--takes", "3", "--seed", "5"]);
+    let ranked = document["takes"]["ranked"].as_array().expect("takes");
+    let values: Vec<f64> = ranked.iter().filter_map(|take| take["value"].as_f64()).collect();
+    assert!(values.len() == 3 && values.is_sorted_by(|a, b| a >= b), "{values:?}");
+    let best = ranked[0]["seed"].as_u64().expect("a seed");
+    assert!((5..8).contains(&best));
+    let alone = bench.document(&["generate", "clip.mp4", "--seed", &best.to_string()]);
+    assert_eq!(document["score"], alone["score"]);
+}
+
+#[test]
+fn a_kept_section_is_composed_again() {
+    let bench = Bench::new();
+    bench.cuts("clip.mp4", 10, 3.0, 25);
+    let old = bench.document(&["generate", "clip.mp4", "--document", "d.json", "--seed", "1"]);
+    let form = old["cue_sheet"]["form"].as_array().expect("form");
+    assert!(form.len() > 1, "{form:?}");
+    let kept = bench.document(&[
+        "generate",
+        "--document",
+        "d.json",
+        "--keep-sections",
+        "1",
+        "--seed",
+        "8",
+    ]);
+    let end = form[0]["end_s"].as_f64().expect("an end");
+    // Every note that begins and ends within the section, by track.
+    let inside = |document: &Value| -> Vec<String> {
+        let mut notes: Vec<String> = document["score"]["tracks"]
+            .as_array()
+            .expect("tracks")
+            .iter()
+            .flat_map(|track| {
+                let name = track["name"].to_string();
+                let notes = track["notes"].as_array().expect("notes").iter();
+                let early = notes.filter(|note| note["start_s"].as_f64().is_some_and(|start| start < end - 0.1));
+                early.map(|note| format!("{name} {note}")).collect::<Vec<_>>()
+            })
+            .collect();
+        notes.sort();
+        notes
+    };
+    assert_eq!(inside(&old), inside(&kept));
+    assert_ne!(old["score"], kept["score"]);
+    let wrong = bench.run(&["generate", "--document", "d.json", "--keep-sections", "99"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+}

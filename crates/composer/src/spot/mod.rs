@@ -82,9 +82,10 @@ pub fn spot(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptio
     );
     for hit in spotting.hits.iter_mut().filter(|hit| opens(hit)) {
         hit.taken = false;
-        hit.reason = "the film begins: the music begins with it, on a downbeat; no onset is promised, since there is no \
+        hit.reason =
+            "the film begins: the music begins with it, on a downbeat; no onset is promised, since there is no \
                       sound before from which it could stand out"
-            .into();
+                .into();
     }
     spotting
 }
