@@ -17,12 +17,13 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Names that say nothing about what is inside.
 const NAMELESS: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc"];
 
-/// Longer files are asking to be two.
+/// Longer files are asking to be two; twice the patience, and they must be.
 const LINES: usize = 600;
+const MOST_LINES: usize = 800;
 
 /// Every arrow runs the way it may, every file has a name and a size that a reader can take.
 pub fn check(root: &Path) -> Result<String, String> {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut long) = (Vec::new(), vec!["arrows: every one runs the way it may".to_owned()]);
     for entry in read_dir(&root.join("crates"))? {
         let room = entry
             .file_name()
@@ -61,13 +62,15 @@ pub fn check(root: &Path) -> Result<String, String> {
                 wrong.push(format!("{shown}: a name that says nothing"));
             }
             let lines = read(&file)?.lines().count();
-            if lines > LINES {
-                wrong.push(format!("{shown}: {lines} lines, over {LINES}: asking to be two"));
+            if lines > MOST_LINES {
+                wrong.push(format!("{shown}: {lines} lines, over {MOST_LINES}: must be two"));
+            } else if lines > LINES {
+                long.push(format!("{shown}: {lines} lines, asking to be two"));
             }
         }
     }
     if wrong.is_empty() {
-        Ok("arrows: every one runs the way it may".into())
+        Ok(long.join("\n"))
     } else {
         Err(wrong.join("\n"))
     }

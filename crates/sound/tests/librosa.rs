@@ -31,7 +31,7 @@ fn tune(rate: u32, seconds: f64) -> Vec<f32> {
             let t = i as f64 / f64::from(rate);
             let beat = (t / 0.5) as usize;
             let since = t - beat as f64 * 0.5;
-            let loud = if beat % 4 == 0 { 0.8 } else { 0.4 };
+            let loud = if beat.is_multiple_of(4) { 0.8 } else { 0.4 };
             let y = loud * (-since / 0.02).exp() * hiss * 0.5
                 + 0.3 * (-since / 0.25).exp() * (TAU * notes[beat % 4] * since).sin()
                 + 0.05 * (TAU * 110.0 * t).sin()

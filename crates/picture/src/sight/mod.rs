@@ -1,7 +1,7 @@
 //! What is seen: one pass over small frames gives shots, motion, light, colour and the words for them.
 //!
 //! A [`Watcher`] takes frames as they are decoded and keeps a few hundred bytes of each; [`Watcher::finish`] then decides
-//! with the whole film in view. Every measure works on grids of fixed size ([`grid`]), so that cost and meaning do not
+//! with the whole film in view. Every measure works on grids of fixed size (`grid`), so that cost and meaning do not
 //! depend on the size of the frames.
 
 mod curves;

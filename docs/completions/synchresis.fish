@@ -1,0 +1,598 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_synchresis_global_optspecs
+    string join \n q/quiet v/verbose cache-dir= no-cache cache-limit= ffmpeg= limit-duration= limit-bytes= limit-pixels= limit-side= limit-streams= limit-time= limit-memory= threads= h/help V/version
+end
+
+function __fish_synchresis_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_synchresis_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_synchresis_using_subcommand
+    set -l cmd (__fish_synchresis_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c synchresis -n "__fish_synchresis_needs_command" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_needs_command" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_needs_command" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_needs_command" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_needs_command" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_needs_command" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_needs_command" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "select" -d 'Stage 3: the frame that stands for the film'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "describe" -d 'Stage 4: the film in words'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "prompt" -d 'Stage 5: words for a generating engine'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "render" -d 'Stage 7: render the notes to sound'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "mux" -d 'Stage 9: put sound and picture together'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "film" -d 'Give a song its picture: a music video from artworks'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "styles" -d 'List the styles'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s o -l output -d 'The film; `INPUT.scored.mp4` by default. With several inputs, the folder for them' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l stems -d 'Write a 24-bit WAV for each instrument into this folder' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l midi -d 'Write the music as a MIDI file' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l musicxml -d 'Write the lead sheet as MusicXML' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l timeline -d 'Write a picture of what happened (PNG): filmstrip, hits, beats, waveform' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s o -l output -d 'What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film (mux)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l music -d 'Who makes the music: composer or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l describe -d 'Who describes the picture: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l prompt -d 'Words for a generating engine, in place of the combined ones' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l negative-prompt -d 'What a generating engine should avoid' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l music-volume -d 'Linear gain of the music, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l sounds-volume -d 'Linear gain of the effects, 0 to 1' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l original -d 'What becomes of the clip\'s own sound; duck by default' -r -f -a "keep\t''
+duck\t''
+drop\t''"
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l drift -d 'Move slowly over a still picture'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s o -l output -d 'The film; `SONG.film.mp4` by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l look -d 'How it looks: calm, dream, pulse, cut, kaleido, prism, film or seed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l painter -d 'Who paints: morph' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l transition -d 'How a picture becomes the next: morph (the look\'s own way) or cut' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l pace -d 'What drives the transitions: energy, linear or constant' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l percussive -d 'Weight of the song\'s percussive part in the transitions' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l harmonic -d 'Weight of the song\'s harmonic part in the transitions' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l section-seconds -d 'About how long a picture stays, in seconds; `song` follows the song\'s own sections' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l size -d 'Width and height in pixels, or 1:1, 16:9, 9:16, 4:5' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l fps -d 'Frames a second: 30, 25 or 30000/1001 say' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l seed -d 'Same song, pictures and seed: the same frames' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l genres -d 'A table of genres and art styles of your own (TOML)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l force -d 'Replace what is already there'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l audio -d 'Its sound, if not its own' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l document -d 'A document of `score`: judge the hits it took instead of everything that is seen' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l seed -d 'Where chance is drawn from' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l json -d 'Print the document to stdout'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l json -d 'Print them as JSON, whole'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "select" -d 'Stage 3: the frame that stands for the film'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "describe" -d 'Stage 4: the film in words'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "prompt" -d 'Stage 5: words for a generating engine'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "render" -d 'Stage 7: render the notes to sound'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "mux" -d 'Stage 9: put sound and picture together'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "film" -d 'Give a song its picture: a music video from artworks'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "styles" -d 'List the styles'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
