@@ -11,7 +11,7 @@ pub(crate) struct Manner {
     pub(crate) drift: f32,
     /// How much nearer the picture jumps on a full beat.
     pub(crate) pulse: f32,
-    /// How long a jump takes to fall to a third; its light takes twice as long. Short, so that the burst of motion stands
+    /// How long a jump takes to fall by half; its light takes longer. Short, so that the burst of motion stands
     /// out more than its end.
     pub(crate) pulse_s: f32,
     /// How much brighter a full beat is; below a tenth, so that beats alone are never flashes (WCAG 2.3.1).

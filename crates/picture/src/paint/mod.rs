@@ -12,6 +12,7 @@ mod framing;
 mod genre;
 mod manner;
 mod mesh;
+mod moments;
 mod noise;
 mod pace;
 mod painter;

@@ -274,7 +274,7 @@ impl Timeline {
         if s.eased { t * t * (3.0 - 2.0 * t) } else { t }
     }
 
-    /// What the beats amount to at frame `i`; a jump falls to a third within `pulse_s`.
+    /// What the beats amount to at frame `i`; a jump has half fallen after `pulse_s`.
     pub(crate) fn drive(&self, i: u64, pulse_s: f32) -> Drive {
         let end = self.beats.partition_point(|b| b.frame <= i);
         let mut drive = Drive::default();
@@ -288,10 +288,11 @@ impl Timeline {
             if age > 3.0 {
                 break;
             }
-            drive.pulse += beat.pulse * (-age / pulse_s).exp();
+            // Falling at one speed, a jump's burst of motion stands out from its end.
+            drive.pulse += beat.pulse * (1.0 - age / (2.0 * pulse_s)).max(0.0);
             drive.breath += beat.pulse * (-age / (2.0 * pulse_s)).exp();
             drive.flash += beat.flash * (-age / 0.13).exp();
-            drive.turned -= beat.pulse * (-age / 0.13).exp();
+            drive.turned -= beat.pulse * (1.0 - age / 0.25).max(0.0);
             if beat.leak > 0.0 {
                 // A quick bloom, then a slow fade; the strongest one that still shines is the one that is seen.
                 let shine = beat.leak * (-age / 0.75).exp();
