@@ -132,7 +132,6 @@ impl Manner {
                 melt: 0.03,
                 soft: 0.4,
                 vignette: 0.28,
-                split_pulse: 0.004,
                 saturation: 1.12,
                 contrast: 0.22,
                 shoulder: 0.7,
