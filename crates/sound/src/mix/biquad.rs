@@ -108,6 +108,8 @@ pub(super) struct Cascade<const LANES: usize, const BANDS: usize> {
     a2: [[f32; LANES]; BANDS],
     s1: [[f32; LANES]; BANDS],
     s2: [[f32; LANES]; BANDS],
+    /// Filters from this one on do nothing.
+    used: usize,
 }
 
 impl<const LANES: usize, const BANDS: usize> Cascade<LANES, BANDS> {
@@ -122,6 +124,7 @@ impl<const LANES: usize, const BANDS: usize> Cascade<LANES, BANDS> {
             a2: zero,
             s1: zero,
             s2: zero,
+            used: 0,
         }
     }
 
@@ -138,6 +141,9 @@ impl<const LANES: usize, const BANDS: usize> Cascade<LANES, BANDS> {
 
     /// Signal `lane` gets `shape` as its filter number `band`.
     pub(super) fn set(&mut self, lane: usize, band: usize, shape: Biquad) {
+        if shape != Biquad::FLAT {
+            self.used = self.used.max(band + 1);
+        }
         self.b0[band][lane] = shape.b[0] as f32;
         self.b1[band][lane] = shape.b[1] as f32;
         self.b2[band][lane] = shape.b[2] as f32;
@@ -150,13 +156,23 @@ impl<const LANES: usize, const BANDS: usize> Cascade<LANES, BANDS> {
         self.s1.iter().chain(&self.s2).flatten().all(|s| *s == 0.0)
     }
 
-    /// Filters in place (transposed direct form II).
+    /// Filters in place.
     pub(super) fn process(&mut self, frames: &mut [[f32; LANES]]) {
+        match self.used {
+            0 => {}
+            1 => self.run::<1>(frames),
+            2 => self.run::<2>(frames),
+            _ => self.run::<BANDS>(frames),
+        }
+    }
+
+    /// The first `USED` filters, in transposed direct form II.
+    fn run<const USED: usize>(&mut self, frames: &mut [[f32; LANES]]) {
         for chunk in frames.chunks_mut(CHUNK) {
             let (mut s1, mut s2) = (self.s1, self.s2);
             for frame in chunk {
                 let mut x = *frame;
-                for band in 0..BANDS {
+                for band in 0..USED.min(BANDS) {
                     let mut y = [0.0; LANES];
                     for l in 0..LANES {
                         y[l] = self.b0[band][l] * x[l] + s1[band][l];

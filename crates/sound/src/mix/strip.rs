@@ -213,10 +213,11 @@ impl Group {
             }
         }
         self.filters.process(lanes);
-        for (lane, sum) in lanes.iter_mut().zip(&mut self.sums) {
-            for (x, drive) in lane.iter_mut().zip(&self.drive) {
-                *x = saturate(*x * drive);
-            }
+        let drive = self.drive;
+        for lane in lanes.iter_mut() {
+            *lane = std::array::from_fn(|i| saturate(lane[i] * drive[i]));
+        }
+        for (lane, sum) in lanes.iter().zip(&mut self.sums) {
             let mut total = [0.0; LANES];
             for (x, gains) in lane.iter().zip(&self.desk) {
                 for (total, gain) in total.iter_mut().zip(gains) {
@@ -246,7 +247,9 @@ fn sane(x: f32) -> f32 {
 
 /// x − x³/3, which bends softly to ±2/3 and stays there.
 fn saturate(x: f32) -> f32 {
-    let x = x.clamp(-1.0, 1.0);
+    // Two selects rather than `clamp`: these become one instruction each for all lanes.
+    let x = if x < 1.0 { x } else { 1.0 };
+    let x = if x > -1.0 { x } else { -1.0 };
     x - x * x * x * (1.0 / 3.0)
 }
 
