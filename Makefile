@@ -32,11 +32,11 @@ bench:
 ## What CI checks beside the tests.
 lint:
 	@scripts/setup lint
-	$(CARGO) fmt --all --check licenses bans sources
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) deny --all-features --locked check licenses bans sources
 	$(CARGO) run --quiet --locked --package xtask -- arrows
-	$(CARGO) run --quiet --locked --package xtask -- generate --check licenses bans sources
+	$(CARGO) run --quiet --locked --package xtask -- generate --check
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 
 ## Man pages, completions and schemas, made from the code.

@@ -57,6 +57,10 @@ fn tell(outcome: &Outcome, json: bool, place: &Place) -> Result<(), Failure> {
     if json {
         return print(&outcome.document.to_json());
     }
+    // A stage that makes no file of its own: what it says is the result.
+    if outcome.result.is_none() && !outcome.told.is_empty() {
+        return print(&format!("{}\n", outcome.told.join("\n")));
+    }
     let mut err = std::io::stderr().lock();
     for line in outcome.told.iter().filter(|_| !place.quiet()) {
         let _ = writeln!(err, "{line}");

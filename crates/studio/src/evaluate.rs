@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{Document, Footage, Sighting, Spotting, Sync, Transition, figures, round_to};
+use synchresis_cue::{Document, Figure, Footage, Sighting, Spotting, Sync, Transition, figures, round_to};
 use synchresis_media::{AudioOptions, DecodeOptions, decode_audio, decode_frames, decode_song, probe};
 use synchresis_picture::sight::{Matrix, Watcher};
 use synchresis_sound::SAMPLE_RATE;
@@ -74,12 +74,26 @@ pub fn evaluate(trial: &Trial, world: &dyn World) -> Result<Outcome, StudioError
     ledger.put(&witnessed.sighting)?;
     ledger.put(&sync)?;
     ledger.provenance(trial.seed, world)?;
-    let told = vec![sync.verdict.clone()];
+    let told = table(&sync);
     Ok(Outcome {
         document: ledger.document().clone(),
         result: None,
         told,
     })
+}
+
+/// The figures as a person reads them, each beside chance.
+fn table(sync: &Sync) -> Vec<String> {
+    let mut lines = vec![format!("{} hits, {} events{:>21}chance", sync.hits, sync.events, "")];
+    let mut row =
+        |name: &str, figure: Figure| lines.push(format!("{name:<28}{:>8.3}{:>12.3}", figure.value, figure.chance));
+    row("hits heard within a frame", sync.hit_rate_1f);
+    row("median offset, ms", sync.median_offset_ms);
+    row("beat alignment", sync.beat_alignment);
+    row("precision at 50 ms", sync.precision);
+    row("recall at 50 ms", sync.recall);
+    lines.push(sync.verdict.clone());
+    lines
 }
 
 /// Judges a film that was just made, and appends what was found to its document.

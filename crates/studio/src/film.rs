@@ -14,7 +14,7 @@ use synchresis_picture::paint::{Artwork, FilmOptions, GENRES, GenreTable, Heard,
 use crate::cache::Key;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
-use crate::open::{Quietly, identity};
+use crate::open::identity;
 use crate::run::Outcome;
 use crate::sections::{Licence, Licences, VideoReconstruction};
 use crate::world::World;
@@ -349,8 +349,4 @@ fn board(
 pub fn film_name(song: &Path) -> PathBuf {
     let stem = song.file_stem().unwrap_or_default().to_string_lossy();
     song.with_file_name(format!("{stem}.film.mp4"))
-}
-
-pub(crate) fn quietly(world: &dyn World) -> Quietly<'_> {
-    Quietly(world)
 }
