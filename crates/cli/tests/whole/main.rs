@@ -8,6 +8,7 @@
 mod bad_input;
 mod bench;
 mod cancel;
+mod film;
 mod pictures;
 mod score;
 mod stages;
