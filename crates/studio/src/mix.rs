@@ -24,11 +24,17 @@ use crate::world::World;
 
 /// Versions of the decoder's settings and of the mix.
 const ORIGINAL: u32 = 1;
-const MIX: u32 = 1;
+const MIX: u32 = 2;
 
-/// True peak of the master at most, dBTP: a lossy codec may overshoot by the better part of a decibel, and the film's sound
-/// must stay under −1.
-const PEAK_DBTP: f64 = -2.0;
+/// True peak of the film's sound at most, dBTP.
+const PEAK_DBTP: f64 = -1.0;
+
+/// What a lossy codec may add to a true peak, dB: 2.2 was the most over eighteen styles (dense, limited ones), so the master
+/// stays this much below.
+const OVERSHOOT_DB: f64 = 2.4;
+
+/// The most that the limiter takes from a peak, dB: plucked and struck styles need this much to be as loud as the others.
+const MOST_LIMITING_DB: f64 = 24.0;
 
 /// How many spans the waveform of the timeline has.
 const SPANS: usize = 4096;
@@ -202,9 +208,11 @@ fn make(
         sounds_volume: brief.sounds_volume,
         original: inputs.mode,
     };
+    let overshoot = if codec == AudioCodec::Pcm { 0.0 } else { OVERSHOOT_DB };
     let target = Target {
         loudness_lufs: brief.loudness,
-        peak_dbtp: PEAK_DBTP,
+        peak_dbtp: PEAK_DBTP - overshoot,
+        most_limiting_db: MOST_LIMITING_DB,
         ..Target::default()
     };
     let cache = world.cache();
