@@ -311,7 +311,7 @@ fn report(mixed: &mix::Mixed, inputs: &MixInputs<'_>, brief: &Brief) -> MixRepor
         ));
     }
     if mixed.original_music > 0.5 && inputs.original.is_some() {
-        notes.push("the clip's own sound is mostly music: the new music steps aside for it".into());
+        notes.push("the clip's own sound is mostly music: the new music steps aside for it; --original drop leaves the old out".into());
     }
     if mixed.master.limiting_db > 0.1 {
         notes.push(format!(

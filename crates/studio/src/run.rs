@@ -14,7 +14,7 @@ use crate::mix::{self, Mixed};
 use crate::open::{self, Opened};
 use crate::order::{Deliver, Order, Stage};
 use crate::render::{self, Rendered};
-use crate::sections::{Licence, Licences, Takes};
+use crate::sections::{Licence, Licences, MixReport, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
@@ -287,6 +287,9 @@ impl Work<'_> {
     /// What a person wants to know of the film at a glance.
     fn report(&mut self, mixed: &Mixed) {
         self.told.push(mixed.sync.verdict.clone());
+        if let Ok(mix) = self.ledger.document().get::<MixReport>() {
+            self.told.extend(mix.notes.iter().map(|note| format!("mix: {note}")));
+        }
         let Deliver {
             stems,
             midi,
