@@ -27,8 +27,8 @@ struct Bands {
     a2: [f32; LANES],
     a3: [f32; LANES],
     gain: [f32; LANES],
-    ic1: [f32; LANES],
-    ic2: [f32; LANES],
+    /// Integrators of two filters in a row: 12 dB an octave on both sides.
+    ic: [[f32; LANES]; 4],
 }
 
 const LANES: usize = 16;
@@ -45,13 +45,15 @@ impl Bands {
         let mut white = [0u32; N];
         let (mut a1, mut a2, mut a3) = ([0.0f32; N], [0.0f32; N], [0.0f32; N]);
         let (mut gain, mut rise) = ([0.0f32; N], [0.0f32; N]);
-        let (mut ic1, mut ic2) = ([0.0f32; N], [0.0f32; N]);
+        let mut ic = [[0.0f32; N]; 4];
         for i in 0..N {
             white[i] = self.white[i];
             (a1[i], a2[i], a3[i]) = (self.a1[i], self.a2[i], self.a3[i]);
             gain[i] = self.gain[i];
             rise[i] = (goal[i] - self.gain[i]) / QUANTUM as f32;
-            (ic1[i], ic2[i]) = (self.ic1[i], self.ic2[i]);
+            for k in 0..4 {
+                ic[k][i] = self.ic[k][i];
+            }
         }
         for j in 0..QUANTUM {
             let mut y = [0.0f32; N];
@@ -62,13 +64,17 @@ impl Bands {
                 w ^= w << 5;
                 white[i] = w;
                 let x = (w as i32) as f32 * (1.0 / 2_147_483_648.0);
-                let v3 = x - ic2[i];
-                let v1 = a1[i] * ic1[i] + a2[i] * v3;
-                let v2 = ic2[i] + a2[i] * ic1[i] + a3[i] * v3;
-                ic1[i] = 2.0 * v1 - ic1[i];
-                ic2[i] = 2.0 * v2 - ic2[i];
+                let mut x = x;
+                for k in [0, 2] {
+                    let v3 = x - ic[k + 1][i];
+                    let v1 = a1[i] * ic[k][i] + a2[i] * v3;
+                    let v2 = ic[k + 1][i] + a2[i] * ic[k][i] + a3[i] * v3;
+                    ic[k][i] = 2.0 * v1 - ic[k][i];
+                    ic[k + 1][i] = 2.0 * v2 - ic[k + 1][i];
+                    x = v1;
+                }
                 gain[i] += rise[i];
-                y[i] = v1 * gain[i];
+                y[i] = x * gain[i];
             }
             for (lane, stroke) in engine.iter().zip(strokes) {
                 if *lane + 1 < N {
@@ -87,7 +93,9 @@ impl Bands {
         for i in 0..N {
             self.white[i] = white[i];
             self.gain[i] = gain[i];
-            (self.ic1[i], self.ic2[i]) = (ic1[i], ic2[i]);
+            for k in 0..4 {
+                self.ic[k][i] = ic[k][i];
+            }
         }
     }
 }
@@ -187,8 +195,7 @@ impl Place {
                 a2: [0.0; LANES],
                 a3: [0.0; LANES],
                 gain: [0.0; LANES],
-                ic1: [0.0; LANES],
-                ic2: [0.0; LANES],
+                ic: [[0.0; LANES]; 4],
             },
             grains: Vec::with_capacity(MOST_GRAINS),
             callers,
@@ -243,7 +250,7 @@ impl Place {
                 let keep = (RATE * 0.25 * bed.q / hz).sqrt().min(10.0);
                 let shape = SvfShape::new(hz, bed.q);
                 // A band's own gain is folded into the level.
-                goal[lane] = aim * keep * shape.band_gain();
+                goal[lane] = aim * keep * shape.band_gain().powi(2);
                 (self.bands.a1[lane], self.bands.a2[lane], self.bands.a3[lane]) = shape.parts();
             }
         }
@@ -262,7 +269,7 @@ impl Place {
         let angle = (pan + 1.0) * std::f32::consts::FRAC_PI_4;
         // Far ones are many, near ones few.
         let near = c.unit();
-        let amp = g.level * (0.08 + near * near * near);
+        let amp = g.level * (0.08 + 0.75 * near * near * near);
         let phase = c.unit() * std::f32::consts::TAU;
         if self.grains.len() == MOST_GRAINS {
             self.grains.swap_remove(0);

@@ -149,7 +149,7 @@ const SCENES: &[(&str, Scene)] = &[
                     rate: 170.0,
                     hz: (1800.0, 9500.0),
                     t60: (0.003, 0.014),
-                    level: 0.22,
+                    level: 0.33,
                     bunch: 0.4,
                     ..GRAIN
                 },
@@ -157,7 +157,7 @@ const SCENES: &[(&str, Scene)] = &[
                     rate: 5.0,
                     hz: (500.0, 1400.0),
                     t60: (0.012, 0.035),
-                    level: 0.14,
+                    level: 0.21,
                     bend: 0.5,
                     noisy: false,
                     ..GRAIN
@@ -309,7 +309,7 @@ const SCENES: &[(&str, Scene)] = &[
                     rate: 13.0,
                     hz: (900.0, 5500.0),
                     t60: (0.002, 0.012),
-                    level: 0.75,
+                    level: 0.576,
                     bunch: 0.9,
                     ..GRAIN
                 },
@@ -317,7 +317,7 @@ const SCENES: &[(&str, Scene)] = &[
                     rate: 2.2,
                     hz: (350.0, 1400.0),
                     t60: (0.008, 0.03),
-                    level: 1.1,
+                    level: 0.636,
                     bunch: 0.8,
                     ..GRAIN
                 },
@@ -325,7 +325,7 @@ const SCENES: &[(&str, Scene)] = &[
                     rate: 55.0,
                     hz: (2500.0, 9000.0),
                     t60: (0.001, 0.004),
-                    level: 0.13,
+                    level: 0.125,
                     bunch: 0.6,
                     ..GRAIN
                 },
@@ -340,7 +340,7 @@ const SCENES: &[(&str, Scene)] = &[
                 Bed {
                     hz: (5200.0, 6800.0),
                     q: 1.6,
-                    level: 0.022,
+                    level: 0.0132,
                     gust: 0.35,
                     pace_s: 3.0,
                     ..BED
@@ -348,7 +348,7 @@ const SCENES: &[(&str, Scene)] = &[
                 Bed {
                     hz: (200.0, 420.0),
                     q: 0.5,
-                    level: 0.022,
+                    level: 0.0132,
                     gust: 0.4,
                     pace_s: 4.0,
                     ..BED
@@ -399,7 +399,7 @@ const SCENES: &[(&str, Scene)] = &[
                 Bed {
                     hz: (900.0, 1800.0),
                     q: 0.4,
-                    level: 0.012,
+                    level: 0.0042,
                     gust: 0.4,
                     pace_s: 3.0,
                     ..BED
@@ -407,7 +407,7 @@ const SCENES: &[(&str, Scene)] = &[
                 Bed {
                     hz: (160.0, 320.0),
                     q: 0.5,
-                    level: 0.02,
+                    level: 0.007,
                     gust: 0.4,
                     pace_s: 4.0,
                     ..BED
@@ -415,7 +415,7 @@ const SCENES: &[(&str, Scene)] = &[
                 Bed {
                     hz: (3500.0, 5500.0),
                     q: 0.4,
-                    level: 0.008,
+                    level: 0.0028,
                     gust: 0.5,
                     pace_s: 2.0,
                     ..BED
