@@ -2,7 +2,7 @@
 
 use super::filter::SvfShape;
 use super::noise::{Chance, Drift, White};
-use super::scenes::{Grain, Scene};
+use super::scenes::SCENES;
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM};
 use crate::SAMPLE_RATE;
 
@@ -10,6 +10,67 @@ const RATE: f32 = SAMPLE_RATE as f32;
 const MOST_GRAINS: usize = 48;
 const MOST_BEDS: usize = 8;
 const MOST_CALLERS: usize = 8;
+
+/// A band of noise that moves.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    /// Where its centre wanders, hertz.
+    pub(crate) hz: (f32, f32),
+    pub(crate) q: f32,
+    pub(crate) level: f32,
+    /// How much it comes and goes, 0 to 1.
+    pub(crate) gust: f32,
+    /// Seconds in which it changes.
+    pub(crate) pace_s: f32,
+    /// Seconds of a wave of surf, 0 for none.
+    pub(crate) wave_s: f32,
+    /// Strokes a second, 0 for none.
+    pub(crate) pulse_hz: f32,
+}
+
+/// Small things that fall, burst or click.
+#[derive(Debug)]
+pub(crate) struct Grain {
+    /// How many a second.
+    pub(crate) rate: f32,
+    pub(crate) hz: (f32, f32),
+    pub(crate) t60: (f32, f32),
+    pub(crate) level: f32,
+    /// By what share the pitch rises over its life.
+    pub(crate) bend: f32,
+    pub(crate) noisy: bool,
+    /// How far their number follows the first bed.
+    pub(crate) bunch: f32,
+}
+
+/// Creatures that call.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) count: usize,
+    pub(crate) hz: (f32, f32),
+    pub(crate) sweep: f32,
+    pub(crate) syllables: (u32, u32),
+    pub(crate) length_s: (f32, f32),
+    pub(crate) gap_s: (f32, f32),
+    pub(crate) pause_s: (f32, f32),
+    pub(crate) flutter_hz: f32,
+    pub(crate) level: f32,
+}
+
+/// A place.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) beds: &'static [Bed],
+    pub(crate) grains: &'static [Grain],
+    pub(crate) callers: &'static [Caller],
+}
+
+impl Scene {
+    /// The place of a voice.
+    pub(crate) fn named(name: &str) -> Option<&'static Scene> {
+        SCENES.iter().find(|s| s.0 == name).map(|s| &s.1)
+    }
+}
 
 struct BedState {
     centre: [Drift; 2],

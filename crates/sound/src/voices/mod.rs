@@ -80,7 +80,7 @@ fn own(info: &VoiceInfo, gestures: &[Gesture], seed: u64) -> Box<dyn Instrument>
     if let Some(character) = kits::Character::named(name) {
         return Box::new(kit::Kit::new(character, &pitches, seed));
     }
-    if let Some(scene) = scenes::Scene::named(name) {
+    if let Some(scene) = ambience::Scene::named(name) {
         return Box::new(ambience::Place::new(scene, seed));
     }
     if let Some(mallet) = mallets::Mallet::named(name) {

@@ -1,58 +1,6 @@
 //! What each place is made of: the table that [`super::ambience`] plays from.
 
-/// A band of noise that moves.
-#[derive(Debug)]
-pub(crate) struct Bed {
-    /// Where its centre wanders, hertz.
-    pub(crate) hz: (f32, f32),
-    pub(crate) q: f32,
-    pub(crate) level: f32,
-    /// How much it comes and goes, 0 to 1.
-    pub(crate) gust: f32,
-    /// Seconds in which it changes.
-    pub(crate) pace_s: f32,
-    /// Seconds of a wave of surf, 0 for none.
-    pub(crate) wave_s: f32,
-    /// Strokes a second, 0 for none.
-    pub(crate) pulse_hz: f32,
-}
-
-/// Small things that fall, burst or click.
-#[derive(Debug)]
-pub(crate) struct Grain {
-    /// How many a second.
-    pub(crate) rate: f32,
-    pub(crate) hz: (f32, f32),
-    pub(crate) t60: (f32, f32),
-    pub(crate) level: f32,
-    /// By what share the pitch rises over its life.
-    pub(crate) bend: f32,
-    pub(crate) noisy: bool,
-    /// How far their number follows the first bed.
-    pub(crate) bunch: f32,
-}
-
-/// Creatures that call.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    pub(crate) count: usize,
-    pub(crate) hz: (f32, f32),
-    pub(crate) sweep: f32,
-    pub(crate) syllables: (u32, u32),
-    pub(crate) length_s: (f32, f32),
-    pub(crate) gap_s: (f32, f32),
-    pub(crate) pause_s: (f32, f32),
-    pub(crate) flutter_hz: f32,
-    pub(crate) level: f32,
-}
-
-/// A place.
-#[derive(Debug)]
-pub(crate) struct Scene {
-    pub(crate) beds: &'static [Bed],
-    pub(crate) grains: &'static [Grain],
-    pub(crate) callers: &'static [Caller],
-}
+use super::ambience::{Bed, Caller, Grain, Scene};
 
 const BED: Bed = Bed {
     hz: (300.0, 600.0),
@@ -73,7 +21,7 @@ const GRAIN: Grain = Grain {
     bunch: 0.0,
 };
 
-const SCENES: &[(&str, Scene)] = &[
+pub(crate) const SCENES: &[(&str, Scene)] = &[
     (
         "wind",
         Scene {
@@ -650,10 +598,3 @@ const SCENES: &[(&str, Scene)] = &[
         },
     ),
 ];
-
-impl Scene {
-    /// The place of a voice.
-    pub(crate) fn named(name: &str) -> Option<&'static Scene> {
-        SCENES.iter().find(|s| s.0 == name).map(|s| &s.1)
-    }
-}
