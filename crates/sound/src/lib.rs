@@ -2,6 +2,7 @@
 
 mod error;
 pub mod hear;
+mod lanes;
 pub mod mix;
 mod player;
 pub mod voices;

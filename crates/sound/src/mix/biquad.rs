@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 /// Frames between two looks at the states for values too small to matter (they would slow the processor down).
 const CHUNK: usize = 64;
@@ -160,40 +161,47 @@ impl<const LANES: usize, const BANDS: usize> Cascade<LANES, BANDS> {
     pub(super) fn process(&mut self, frames: &mut [[f32; LANES]]) {
         match self.used {
             0 => {}
-            1 => self.run::<1>(frames),
-            2 => self.run::<2>(frames),
-            _ => self.run::<BANDS>(frames),
+            1 => filter::<LANES, BANDS, 1>(self, frames),
+            2 => filter::<LANES, BANDS, 2>(self, frames),
+            _ => filter::<LANES, BANDS, BANDS>(self, frames),
         }
     }
+}
 
+widened! {
     /// The first `USED` filters, in transposed direct form II.
-    fn run<const USED: usize>(&mut self, frames: &mut [[f32; LANES]]) {
+    fn filter<const LANES: usize, const BANDS: usize, const USED: usize>(
+        cascade: &mut Cascade<LANES, BANDS>,
+        frames: &mut [[f32; LANES]],
+    ) {
+        let Cascade { b0, b1, b2, a1, a2, .. } = *cascade;
         for chunk in frames.chunks_mut(CHUNK) {
-            let (mut s1, mut s2) = (self.s1, self.s2);
+            let (mut s1, mut s2) = (cascade.s1, cascade.s2);
             for frame in chunk {
                 let mut x = *frame;
                 for band in 0..USED.min(BANDS) {
                     let mut y = [0.0; LANES];
                     for l in 0..LANES {
-                        y[l] = self.b0[band][l] * x[l] + s1[band][l];
+                        y[l] = b0[band][l] * x[l] + s1[band][l];
                     }
                     for l in 0..LANES {
-                        s1[band][l] = self.b1[band][l] * x[l] - self.a1[band][l] * y[l] + s2[band][l];
+                        s1[band][l] = (b1[band][l] * x[l] + s2[band][l]) - a1[band][l] * y[l];
                     }
                     for l in 0..LANES {
-                        s2[band][l] = self.b2[band][l] * x[l] - self.a2[band][l] * y[l];
+                        s2[band][l] = b2[band][l] * x[l] - a2[band][l] * y[l];
                     }
                     x = y;
                 }
                 *frame = x;
             }
-            self.s1 = s1.map(|band| band.map(flush));
-            self.s2 = s2.map(|band| band.map(flush));
+            cascade.s1 = s1.map(|band| band.map(flush));
+            cascade.s2 = s2.map(|band| band.map(flush));
         }
     }
 }
 
 /// 0 for what is far below hearing (and for what is not a number).
+#[inline(always)]
 fn flush(x: f32) -> f32 {
     if x.abs() > 1e-15 { x } else { 0.0 }
 }

@@ -4,7 +4,7 @@
 pub(super) const CHUNK: usize = 64;
 
 /// Samples between two moves of the history to the front of the buffer.
-const SLACK: usize = 2048;
+const SLACK: usize = 6144;
 
 /// One signal's past, contiguous in memory: the write head runs through a buffer and is moved back at its end.
 #[derive(Debug, Clone)]
@@ -25,12 +25,14 @@ impl Delay {
     }
 
     /// The `n` samples that begin `delay` samples before the head; `n ≤ delay ≤ history`.
+    #[inline(always)]
     pub(super) fn past(&self, delay: usize, n: usize) -> &[f32] {
         let start = self.head - delay;
         &self.buffer[start..start + n]
     }
 
     /// Room for the next `n ≤ CHUNK` samples at the head, which moves behind them.
+    #[inline(always)]
     pub(super) fn advance(&mut self, n: usize) -> &mut [f32] {
         if self.head + n > self.buffer.len() {
             self.buffer.copy_within(self.head - self.history..self.head, 0);
@@ -65,6 +67,7 @@ impl AllPass {
     }
 
     /// In place, at most [`CHUNK`] samples.
+    #[inline(always)]
     pub(super) fn process(&mut self, x: &mut [f32]) {
         let n = x.len();
         let mut old = [0.0; CHUNK];

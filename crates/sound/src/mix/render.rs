@@ -10,10 +10,11 @@ use super::peak::largest;
 use super::reverb::{Reverb, Space};
 use super::source::Sink;
 use super::strip::{self, GROUP, Group, Stereo, SumFrame, silent};
+use crate::lanes::widened;
 use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
 /// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
-const SPAN: usize = 6 * BLOCK;
+const SPAN: usize = 12 * BLOCK;
 
 /// The longest piece, seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
@@ -206,9 +207,7 @@ impl Desk {
         let total = &mut self.total[..n];
         total.fill([0.0; 8]);
         for group in self.groups.iter().filter(|g| g.sounded) {
-            for (total, sum) in total.iter_mut().zip(&group.sums) {
-                total.iter_mut().zip(sum).for_each(|(t, x)| *t += x);
-            }
+            add(total.as_flattened_mut(), group.sums.as_flattened());
         }
         self.sums.take(total);
         let [gain_dry, gain_wet, gain_all] = &mut self.gains;
@@ -218,25 +217,12 @@ impl Desk {
         let [left, right] = &mut self.sums.dry;
         let [room, hall] = &self.wet;
         for (side, dry) in [&mut *left, &mut *right].into_iter().enumerate() {
-            for t in 0..n {
-                dry[t] = dry[t] * gain_dry[t] + (room[side][t] + hall[side][t]) * gain_wet[t];
-            }
+            return_wet(&mut dry[..n], gain_dry, &room[side], &hall[side], gain_wet);
         }
         let (left, right) = (&mut left[..n], &mut right[..n]);
         self.bus.process(left, right);
         self.glue.process(&self.bus, &mut gain_all[..n]);
-        let mut products = [0.0f32; 3];
-        for (cell, (pair, gain)) in self.interleaved[..2 * n]
-            .chunks_mut(2 * CELL)
-            .zip(left.chunks(CELL).zip(right.chunks(CELL)).zip(gain_all.chunks(CELL)))
-        {
-            for (frame, ((l, r), gain)) in cell.chunks_exact_mut(2).zip(pair.0.iter().zip(pair.1).zip(gain)) {
-                (frame[0], frame[1]) = (l * gain, r * gain);
-                products[0] += frame[0] * frame[1];
-                products[1] += frame[0] * frame[0];
-                products[2] += frame[1] * frame[1];
-            }
-        }
+        let products = interleave(left, right, gain_all, &mut self.interleaved);
         self.products
             .iter_mut()
             .zip(products)
@@ -291,6 +277,49 @@ impl Desk {
             correlation: if power > 0.0 { lr / power } else { 1.0 },
             clipped: self.clipped,
         }
+    }
+}
+
+widened! {
+    /// Adds `from`.
+    fn add(to: &mut [f32], from: &[f32]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
+    }
+}
+
+widened! {
+    /// Dry and wet together, each with its gain.
+    fn return_wet(dry: &mut [f32], gain_dry: &[f32], room: &[f32], hall: &[f32], gain_wet: &[f32]) {
+        for ((((dry, gain_dry), room), hall), gain_wet) in dry.iter_mut().zip(gain_dry).zip(room).zip(hall).zip(gain_wet) {
+            *dry = *dry * gain_dry + (room + hall) * gain_wet;
+        }
+    }
+}
+
+widened! {
+    /// Both sides times `gain`, frame by frame; returns the sums of left × right, left², right².
+    fn interleave(left: &[f32], right: &[f32], gain: &[f32], out: &mut [f32]) -> [f32; 3] {
+        const LANES: usize = 8;
+        let mut products = [[0.0f32; LANES]; 3];
+        let cells = left.chunks(LANES).zip(right.chunks(LANES)).zip(gain.chunks(LANES));
+        for (((l, r), gain), out) in cells.zip(out.chunks_mut(2 * LANES)) {
+            let mut frames = [[0.0f32; LANES]; 2];
+            for i in 0..l.len().min(LANES) {
+                (frames[0][i], frames[1][i]) = (l[i] * gain[i], r[i] * gain[i]);
+            }
+            let [l, r] = &frames;
+            for i in 0..LANES {
+                products[0][i] += l[i] * r[i];
+                products[1][i] += l[i] * l[i];
+                products[2][i] += r[i] * r[i];
+            }
+            for (i, frame) in out.chunks_exact_mut(2).enumerate().take(LANES) {
+                (frame[0], frame[1]) = (l[i], r[i]);
+            }
+        }
+        products.map(|lanes| lanes.iter().sum())
     }
 }
 

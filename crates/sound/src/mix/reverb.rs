@@ -2,15 +2,17 @@
 //!
 //! Each is a feedback delay network (J.-M. Jot, A. Chaigne, 1991) with a Hadamard matrix, behind a pre-delay and a
 //! chain of all-passes. Every line's length drifts slowly, each at its own rate, so that no mode stands still long
-//! enough to ring. Damping is a short symmetric FIR merged with the interpolation: nothing in the loop is recursive
-//! sample by sample, and every loop runs over time in the processor's lanes.
+//! enough to ring. Damping is a short symmetric FIR: nothing in the loop is recursive sample by sample, and every loop
+//! runs over time in the processor's lanes.
 
 use super::biquad::{Biquad, Cascade};
 use super::delay::{AllPass, CHUNK, Delay};
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
-/// Taps of a line's damping and interpolation together.
-const TAPS: usize = 5;
+/// Taps of a line's damping; they delay by [`LATE`].
+const TAPS: usize = 3;
+const LATE: usize = TAPS / 2;
 
 /// What a space is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,8 +83,10 @@ const EARLY: [(f64, f32, bool); 8] = [
 struct Line {
     delay: Delay,
     length: f64,
-    gain: f64,
-    damping: f64,
+    /// Damping and loss: the outer taps, the middle one.
+    taps: (f32, f32),
+    /// The last that went in, before the damping.
+    tail: [f32; TAPS - 1],
     /// The drift's present value is `drift · phase.1`; `phase` is turned by `turn` every chunk.
     drift: f64,
     phase: (f64, f64),
@@ -90,44 +94,56 @@ struct Line {
 }
 
 impl Line {
-    /// The taps that read at `offset` (0 to 2) samples beyond the first: interpolation and damping.
-    fn taps(&self, offset: f64) -> [f64; TAPS] {
-        let tent: [f64; 3] = std::array::from_fn(|k| (1.0 - (offset - k as f64).abs()).max(0.0));
-        let d = self.damping;
-        let smooth = [d, 1.0 - 2.0 * d, d];
-        let mut taps = [0.0; TAPS];
-        for (i, t) in tent.iter().enumerate() {
-            for (j, s) in smooth.iter().enumerate() {
-                taps[i + j] += self.gain * t * s;
-            }
-        }
-        taps
-    }
-
-    /// The next chunk that comes out of the line.
-    fn read(&mut self, out: &mut [f32]) {
-        let n = out.len();
+    /// Turns the drift one chunk further and returns the length before and after.
+    #[inline(always)]
+    fn drift(&mut self) -> (f64, f64) {
         let from = self.length + self.drift * self.phase.1;
         let (cos, sin) = self.phase;
         self.phase = (
             cos * self.turn.0 - sin * self.turn.1,
             sin * self.turn.0 + cos * self.turn.1,
         );
-        let to = self.length + self.drift * self.phase.1;
+        (from, self.length + self.drift * self.phase.1)
+    }
+
+    /// The next chunk that comes out of the line, interpolated linearly.
+    #[inline(always)]
+    fn read(&mut self, out: &mut [f32]) {
+        let n = out.len();
+        let (from, to) = self.drift();
         let first = from.min(to).floor();
-        let (a, b) = (self.taps(from - first), self.taps(to - first));
-        let slope: [f32; TAPS] = std::array::from_fn(|k| ((b[k] - a[k]) / CHUNK as f64) as f32);
-        let level: [f32; TAPS] = std::array::from_fn(|k| a[k] as f32);
-        // Tap k reads k − 1 samples further back than `first`.
-        let window = self.delay.past(first as usize + TAPS - 2, n + TAPS - 1);
-        let x: [&[f32]; TAPS] = std::array::from_fn(|k| &window[TAPS - 1 - k..TAPS - 1 - k + n]);
-        for (t, out) in out.iter_mut().enumerate() {
-            let still =
-                level[0] * x[0][t] + level[1] * x[1][t] + level[2] * x[2][t] + level[3] * x[3][t] + level[4] * x[4][t];
-            let moving =
-                slope[0] * x[0][t] + slope[1] * x[1][t] + slope[2] * x[2][t] + slope[3] * x[3][t] + slope[4] * x[4][t];
-            *out = still + moving * RAMP[t];
+        let (from, to) = ((from - first) as f32, (to - first) as f32);
+        let step = (to - from) / CHUNK as f32;
+        let window = self.delay.past(first as usize - LATE + 2, n + 2);
+        let (late, middle, early) = (&window[..n], &window[1..=n], &window[2..]);
+        if from.max(to) <= 1.0 {
+            for (((out, a), b), ramp) in out.iter_mut().zip(early).zip(middle).zip(&RAMP) {
+                *out = a + (b - a) * (from + step * ramp);
+            }
+        } else {
+            for ((((out, a), b), c), ramp) in out.iter_mut().zip(early).zip(middle).zip(late).zip(&RAMP) {
+                let offset = from + step * ramp;
+                let (near, far) = (offset.min(1.0), (offset - 1.0).max(0.0));
+                *out = a + (b - a) * near + (c - b) * far;
+            }
         }
+    }
+
+    /// Feeds a chunk: what came back, and what is new.
+    #[inline(always)]
+    fn write(&mut self, back: &[f32], fed: &[f32], sign: f32) {
+        let n = back.len();
+        let mut raw = [0.0f32; CHUNK + TAPS - 1];
+        raw[..TAPS - 1].copy_from_slice(&self.tail);
+        for ((raw, back), fed) in raw[TAPS - 1..].iter_mut().zip(back).zip(fed) {
+            *raw = back + sign * fed;
+        }
+        let (outer, middle) = self.taps;
+        let to = self.delay.advance(n);
+        for (((to, a), b), c) in to.iter_mut().zip(&raw).zip(&raw[1..]).zip(&raw[2..]) {
+            *to = (a + c) * outer + b * middle;
+        }
+        self.tail.copy_from_slice(&raw[n..n + TAPS - 1]);
     }
 }
 
@@ -182,11 +198,13 @@ impl<const N: usize> Reverb<N> {
                 let hertz = 0.31 + 0.83 * (i as f64 * 0.569_840).fract();
                 let start = std::f64::consts::TAU * (i as f64 * 0.618_034).fract();
                 let step = std::f64::consts::TAU * hertz * CHUNK as f64 / rate;
+                let gain = 10f64.powf(-3.0 * length / (space.decay_s * rate)) / (N as f64).sqrt();
+                let damping = (0.25 * space.damping * ms / mean).min(0.25);
                 Line {
                     delay: Delay::new(length as usize + drift as usize + TAPS + CHUNK),
                     length,
-                    gain: 10f64.powf(-3.0 * length / (space.decay_s * rate)) / (N as f64).sqrt(),
-                    damping: (0.25 * space.damping * ms / mean).min(0.25),
+                    taps: ((gain * damping) as f32, (gain * (1.0 - 2.0 * damping)) as f32),
+                    tail: [0.0; TAPS - 1],
                     drift,
                     phase: (start.cos(), start.sin()),
                     turn: (step.cos(), step.sin()),
@@ -231,7 +249,7 @@ impl<const N: usize> Reverb<N> {
                 continue;
             }
             self.idle = if silent { self.idle + 1 } else { 0 };
-            self.chunk(l, r, out_l, out_r);
+            answer(self, l, r, out_l, out_r);
             if self.idle > self.memory {
                 self.forget();
             }
@@ -241,70 +259,73 @@ impl<const N: usize> Reverb<N> {
     /// The drift goes on in silence, so that a space answers the same whoever played in it before.
     fn drift(&mut self) {
         for line in &mut self.lines {
-            let (cos, sin) = line.phase;
-            line.phase = (
-                cos * line.turn.0 - sin * line.turn.1,
-                sin * line.turn.0 + cos * line.turn.1,
-            );
+            line.drift();
         }
     }
 
     /// All that still lingers is below −150 dB.
     fn forget(&mut self) {
-        self.lines.iter_mut().for_each(|l| l.delay.clear());
+        for line in &mut self.lines {
+            line.delay.clear();
+            line.tail = [0.0; TAPS - 1];
+        }
         self.input.iter_mut().for_each(Delay::clear);
         self.diffusers.iter_mut().flatten().for_each(AllPass::clear);
     }
+}
 
-    fn chunk(&mut self, l: &[f32], r: &[f32], out_l: &mut [f32], out_r: &mut [f32]) {
+widened! {
+    /// What a space adds to one chunk.
+    fn answer<const N: usize>(space: &mut Reverb<N>, l: &[f32], r: &[f32], out_l: &mut [f32], out_r: &mut [f32]) {
         let n = l.len();
         let mut frames = [[0.0f32; 2]; CHUNK];
         for (frame, (l, r)) in frames.iter_mut().zip(l.iter().zip(r)) {
             *frame = [*l, *r];
         }
-        self.band.process(&mut frames[..n]);
+        space.band.process(&mut frames[..n]);
         for side in 0..2 {
-            for (to, frame) in self.input[side].advance(n).iter_mut().zip(&frames) {
+            for (to, frame) in space.input[side].advance(n).iter_mut().zip(&frames) {
                 *to = frame[side];
             }
         }
         let mut fed = [[0.0f32; CHUNK]; 2];
         for side in 0..2 {
             let fed = &mut fed[side][..n];
-            fed.copy_from_slice(self.input[side].past(self.pre_delay + n, n));
-            self.diffusers[side].iter_mut().for_each(|d| d.process(fed));
+            fed.copy_from_slice(space.input[side].past(space.pre_delay + n, n));
+            for diffuser in &mut space.diffusers[side] {
+                diffuser.process(fed);
+            }
         }
-        for (line, chunk) in self.lines.iter_mut().zip(&mut self.chunks) {
+        for (line, chunk) in space.lines.iter_mut().zip(&mut space.chunks) {
             line.read(&mut chunk[..n]);
         }
         // Even lines face left, odd ones right; signs alternate in pairs so that the two sides are not alike.
-        for (i, chunk) in self.chunks.iter().enumerate() {
-            let gain = if i / 2 % 2 == 0 { self.level } else { -self.level };
+        for (i, chunk) in space.chunks.iter().enumerate() {
+            let gain = if i / 2 % 2 == 0 { space.level } else { -space.level };
             let out = if i % 2 == 0 { &mut *out_l } else { &mut *out_r };
             for (out, x) in out.iter_mut().zip(chunk) {
                 *out += gain * x;
             }
         }
-        for taps in &self.early {
+        for taps in &space.early {
             for (side, out) in [&mut *out_l, &mut *out_r].into_iter().enumerate() {
                 let (delay, gain, crossed) = taps[side];
                 let from = if crossed { 1 - side } else { side };
-                for (out, x) in out.iter_mut().zip(self.input[from].past(delay + n, n)) {
+                for (out, x) in out.iter_mut().zip(space.input[from].past(delay + n, n)) {
                     *out += gain * x;
                 }
             }
         }
-        hadamard(&mut self.chunks);
-        for (i, (line, chunk)) in self.lines.iter_mut().zip(&self.chunks).enumerate() {
+        hadamard(&mut space.chunks);
+        for (i, (line, chunk)) in space.lines.iter_mut().zip(&space.chunks).enumerate() {
             let sign = if i / 4 % 2 == 0 { 1.0 } else { -1.0 };
-            for ((to, x), fed) in line.delay.advance(n).iter_mut().zip(chunk).zip(&fed[i % 2]) {
-                *to = x + sign * fed;
-            }
+            line.write(&chunk[..n], &fed[i % 2][..n], sign);
         }
     }
 }
 
 /// Unnormalised fast Hadamard transform across the lines, sample by sample.
+#[inline(always)]
 fn hadamard(lines: &mut [[f32; CHUNK]]) {
     let mut half = 1;
     while half < lines.len() {

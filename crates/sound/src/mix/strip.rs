@@ -3,6 +3,7 @@
 use synchresis_cue::{Layer, Score, Track, VoiceFamily, decibel_to_gain, voice};
 
 use super::biquad::{Biquad, Cascade};
+use crate::lanes::widened;
 
 /// Tracks in a group.
 pub(super) const GROUP: usize = 4;
@@ -126,6 +127,7 @@ pub(super) struct Group {
     /// What each lane gives to each lane of the sums.
     desk: [SumFrame; LANES],
     lanes: Vec<[f32; LANES]>,
+    silence: Vec<f32>,
     /// What the group adds, valid after [`Group::process`].
     pub(super) sums: Vec<SumFrame>,
     /// Each track alone after its strip, valid after [`Group::process`] where they are wanted.
@@ -185,6 +187,7 @@ impl Group {
             sends,
             desk,
             lanes: vec![[0.0; LANES]; frames],
+            silence: vec![0.0; frames],
             sums: vec![[0.0; LANES]; frames],
             tracks: if apart {
                 tracks.iter().map(|_| silent(frames)).collect()
@@ -205,27 +208,16 @@ impl Group {
             return;
         }
         let lanes = &mut self.lanes[..frames];
-        lanes.fill([0.0; LANES]);
-        for (i, ([l, r], _)) in played.iter().enumerate().filter(|(_, p)| p.1) {
-            for (lane, (l, r)) in lanes.iter_mut().zip(l.iter().zip(r)) {
-                lane[2 * i] = sane(*l);
-                lane[2 * i + 1] = sane(*r);
+        let silence = &self.silence[..frames];
+        let mut signals = [silence; LANES];
+        for (pair, ([l, r], sounded)) in signals.as_chunks_mut::<2>().0.iter_mut().zip(played) {
+            if *sounded {
+                *pair = [&l[..frames], &r[..frames]];
             }
         }
+        side_by_side(signals, lanes);
         self.filters.process(lanes);
-        let drive = self.drive;
-        for lane in lanes.iter_mut() {
-            *lane = std::array::from_fn(|i| saturate(lane[i] * drive[i]));
-        }
-        for (lane, sum) in lanes.iter().zip(&mut self.sums) {
-            let mut total = [0.0; LANES];
-            for (x, gains) in lane.iter().zip(&self.desk) {
-                for (total, gain) in total.iter_mut().zip(gains) {
-                    *total += gain * x;
-                }
-            }
-            *sum = total;
-        }
+        sum(lanes, &self.drive, &self.desk, &mut self.sums);
         for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
             for ((l, r), lane) in left.iter_mut().zip(right).zip(lanes.iter()) {
                 *l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
@@ -240,12 +232,41 @@ impl Group {
     }
 }
 
+widened! {
+    /// Signals to frames; what is no sample is taken out.
+    fn side_by_side(signals: [&[f32]; LANES], lanes: &mut [[f32; LANES]]) {
+        for (t, lane) in lanes.iter_mut().enumerate() {
+            *lane = std::array::from_fn(|i| signals[i].get(t).map_or(0.0, |x| sane(*x)));
+        }
+    }
+}
+
+widened! {
+    /// Saturates, in place, and what each lane then gives to the sums.
+    fn sum(lanes: &mut [[f32; LANES]], drive: &[f32; LANES], desk: &[SumFrame; LANES], sums: &mut [SumFrame]) {
+        for (lane, sum) in lanes.iter_mut().zip(sums) {
+            *lane = std::array::from_fn(|i| saturate(lane[i] * drive[i]));
+            let mut total = [[0.0; LANES]; 2];
+            for pair in 0..LANES / 2 {
+                for side in 0..2 {
+                    for to in 0..LANES {
+                        total[side][to] += desk[2 * pair + side][to] * lane[2 * pair + side];
+                    }
+                }
+            }
+            *sum = std::array::from_fn(|to| total[0][to] + total[1][to]);
+        }
+    }
+}
+
 /// 0 for what is no sample: not a number, infinite, or 36 dB above full scale.
+#[inline(always)]
 fn sane(x: f32) -> f32 {
     if x.abs() < 64.0 { x } else { 0.0 }
 }
 
 /// x − x³/3, which bends softly to ±2/3 and stays there.
+#[inline(always)]
 fn saturate(x: f32) -> f32 {
     // Two selects rather than `clamp`: these become one instruction each for all lanes.
     let x = if x < 1.0 { x } else { 1.0 };

@@ -109,6 +109,7 @@ impl Blown {
 
 impl Voice {
     fn render(&mut self, tone: &Tone, control: &Control, air: &[f32; QUANTUM], out: &mut Frame) -> bool {
+        let gain = 0.1 * (self.velocity / 0.8).powf(tone.loud);
         let from = if self.first { self.begun } else { 0 };
         self.first = false;
         let dt = (QUANTUM - from) as f32 / SAMPLE_RATE as f32;
@@ -182,9 +183,12 @@ impl Voice {
                     steps,
                     &mut own[from..],
                 );
-                for j in from..QUANTUM {
-                    out.l[j] += own[j] * mouth.pan.0;
-                    out.r[j] += own[j] * mouth.pan.1;
+                let (left, right) = (mouth.pan.0 * gain, mouth.pan.1 * gain);
+                for (o, x) in out.l.iter_mut().zip(&own) {
+                    *o += x * left;
+                }
+                for (o, x) in out.r.iter_mut().zip(&own) {
+                    *o += x * right;
                 }
             }
             mouth.turn = aim;
@@ -192,15 +196,16 @@ impl Voice {
         if tone.air.0 > 0.0 {
             let chiff = tone.chiff * (-self.age_s / 0.03).exp();
             let aim = tone.air.0 * (self.envelope * (0.4 + 0.6 * self.velocity) + chiff * self.velocity);
-            let step = (aim - self.air_level) / QUANTUM as f32;
-            for (o, n) in sound[from..].iter_mut().zip(air) {
-                self.air_level += step;
-                *o += n * self.air_level;
+            let step = (aim - self.air_level) / (QUANTUM - from) as f32;
+            let level = self.air_level;
+            for (i, (o, n)) in sound[from..].iter_mut().zip(air).enumerate() {
+                *o += n * (level + step * (i + 1) as f32);
             }
+            self.air_level = aim;
         }
-        for j in from..QUANTUM {
-            out.l[j] += sound[j];
-            out.r[j] += sound[j];
+        for ((l, r), x) in out.l.iter_mut().zip(&mut out.r).zip(&sound) {
+            *l += x * gain;
+            *r += x * gain;
         }
         !(self.released && self.envelope < 2e-5)
     }
@@ -291,7 +296,6 @@ impl Instrument for Blown {
     fn render(&mut self, control: &Control, out: &mut Frame) -> bool {
         let mut i = 0;
         let tone = self.tone;
-        let mut own = Frame::SILENT;
         // One breath for the whole instrument, shaped once.
         let mut air = [0.0; QUANTUM];
         if tone.air.0 > 0.0 && !self.voices.is_empty() {
@@ -301,16 +305,7 @@ impl Instrument for Blown {
             }
         }
         while i < self.voices.len() {
-            let voice = &mut self.voices[i];
-            let gain = 0.1 * (voice.velocity / 0.8).powf(tone.loud);
-            own.l = [0.0; QUANTUM];
-            own.r = [0.0; QUANTUM];
-            let alive = voice.render(tone, control, &air, &mut own);
-            for j in 0..QUANTUM {
-                out.l[j] += own.l[j] * gain;
-                out.r[j] += own.r[j] * gain;
-            }
-            if alive {
+            if self.voices[i].render(tone, control, &air, out) {
                 i += 1;
             } else {
                 self.voices.swap_remove(i);

@@ -2,6 +2,7 @@
 //! or a tape round it.
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, White};
@@ -58,19 +59,17 @@ impl Canvas {
         if hz > 20_000.0 {
             return;
         }
-        // A damped rotation; no sine per sample.
         let from = (start_s * RATE) as usize;
-        let decay = (-6.907_755 / (t60.max(0.002) * RATE)).exp();
-        let (s, c) = (std::f32::consts::TAU * hz / RATE).sin_cos();
-        let (s, c) = (s * decay, c * decay);
-        let (mut im, mut re) = (std::f32::consts::TAU * phase).sin_cos();
-        im *= amp;
-        re *= amp;
         let last = ((t60 * 1.7 * RATE) as usize).max(8);
-        for x in self.wave.iter_mut().skip(from).take(last) {
-            *x += im;
-            (re, im) = (re * c - im * s, re * s + im * c);
-        }
+        let Some(rest) = self.wave.get_mut(from..) else { return };
+        let end = rest.len().min(last);
+        ring(
+            &mut rest[..end],
+            hz / RATE,
+            -6.907_755 / (t60.max(0.002) * RATE),
+            amp,
+            phase,
+        );
     }
 
     /// Noise through a filter, rising in `rise_s` and decaying to −60 dB in `t60`.
@@ -168,6 +167,35 @@ impl Canvas {
         let from = self.wave.len().saturating_sub(fade);
         for (i, x) in self.wave.iter_mut().skip(from).enumerate() {
             *x *= 1.0 - i as f32 / fade as f32;
+        }
+    }
+}
+
+/// Samples of a mode that are computed beside each other.
+const LANES: usize = 16;
+
+widened! {
+    /// Adds a decaying sine: turns and log of the fall a sample. Each lane is turned by the lanes' number at a time.
+    fn ring(out: &mut [f32], turn: f32, fall: f32, amp: f32, phase: f32) {
+        let angle = f64::from(turn) * std::f64::consts::TAU;
+        let (sin, cos) = (angle * LANES as f64).sin_cos();
+        let stride = (f64::from(fall) * LANES as f64).exp();
+        let (s, c) = ((sin * stride) as f32, (cos * stride) as f32);
+        let (mut re, mut im) = ([0.0f32; LANES], [0.0f32; LANES]);
+        for (i, (re, im)) in re.iter_mut().zip(&mut im).enumerate() {
+            let level = f64::from(amp) * (f64::from(fall) * i as f64).exp();
+            let (y, x) = (f64::from(phase) * std::f64::consts::TAU + angle * i as f64).sin_cos();
+            (*re, *im) = ((level * x) as f32, (level * y) as f32);
+        }
+        let (whole, rest) = out.as_chunks_mut::<LANES>();
+        for lanes in whole {
+            for i in 0..LANES {
+                lanes[i] += im[i];
+                (re[i], im[i]) = (re[i] * c - im[i] * s, re[i] * s + im[i] * c);
+            }
+        }
+        for (x, im) in rest.iter_mut().zip(im) {
+            *x += im;
         }
     }
 }

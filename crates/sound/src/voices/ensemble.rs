@@ -7,6 +7,7 @@ use realfft::RealFftPlanner;
 use synchresis_cue::Articulation;
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, Drift, White};
@@ -159,10 +160,7 @@ impl Voice {
             };
             let channel = &mut channel[from..];
             if step == 1.0 && part == 0.0 {
-                for (i, ((o, a), b)) in channel.iter_mut().zip(open).zip(closed).enumerate() {
-                    let i = i as f32;
-                    *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
-                }
+                shades(channel, open, closed, gain, rise);
                 self.at[side] = (whole + n, 0.0);
             } else {
                 let mut at = part;
@@ -186,15 +184,28 @@ impl Voice {
         }
         if self.bow > 1e-5 {
             let fall = (-1.0 / (s.air.2 * SAMPLE_RATE as f32)).exp();
-            let mut bow = self.bow;
-            for j in from..QUANTUM {
-                out.l[j] += air.l[j] * bow;
-                out.r[j] += air.r[j] * bow;
-                bow *= fall;
+            let mut bow = [self.bow; QUANTUM];
+            for j in from + 1..QUANTUM {
+                bow[j] = bow[j - 1] * fall;
             }
-            self.bow = bow;
+            for (side, air) in [(&mut out.l, &air.l), (&mut out.r, &air.r)] {
+                for ((o, x), bow) in side[from..].iter_mut().zip(&air[from..]).zip(&bow[from..]) {
+                    *o += x * bow;
+                }
+            }
+            self.bow = bow[QUANTUM - 1] * fall;
         }
         !(self.envelope < 2e-5 && (self.released || s.bowing == Bowing::Spiccato) && self.age_s > self.attack_s)
+    }
+}
+
+widened! {
+    /// Adds both shades of a loop, each with a gain that moves by `rise` a sample.
+    fn shades(out: &mut [f32], open: &[f32], closed: &[f32], gain: [f32; 2], rise: [f32; 2]) {
+        for (i, ((o, a), b)) in out.iter_mut().zip(open).zip(closed).enumerate() {
+            let i = i as i32 as f32;
+            *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
+        }
     }
 }
 

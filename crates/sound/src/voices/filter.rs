@@ -25,6 +25,7 @@ impl SvfShape {
 
 impl SvfShape {
     /// The three coefficients of the integrators, for filters computed in lanes.
+    #[inline]
     pub(crate) fn parts(&self) -> (f32, f32, f32) {
         (self.a1, self.a2, self.a3)
     }
@@ -79,26 +80,10 @@ impl Svf {
     }
 
     /// What is left of a tail too quiet to hear becomes silence, so that no denormal number slows the machine.
+    #[inline(always)]
     pub(crate) fn settle(&mut self) {
         if self.ic1.abs() + self.ic2.abs() < 1e-15 {
             *self = Self::default();
         }
-    }
-}
-
-/// Removes what stands still (first-order, corner about 4 Hz).
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct DcBlock {
-    x: f32,
-    y: f32,
-}
-
-impl DcBlock {
-    /// One sample.
-    #[inline(always)]
-    pub(crate) fn step(&mut self, x: f32) -> f32 {
-        self.y = x - self.x + 0.9995 * self.y + 1e-20;
-        self.x = x;
-        self.y
     }
 }

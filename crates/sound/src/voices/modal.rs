@@ -5,6 +5,7 @@
 //! beside each other, so that a partial costs a fraction of a cycle a sample and nothing need be stored beforehand.
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, White};
@@ -15,8 +16,11 @@ const LANES: usize = 16;
 /// Partials that one note may have.
 pub(crate) const MOST_PARTIALS: usize = 120;
 
-/// Below this (−100 dB) a partial is over.
-const SILENCE: f32 = 1e-5;
+/// Below this (−90 dB) a partial is over.
+const SILENCE: f32 = 3e-5;
+
+/// So is one this much (−76 dB) below the loudest that the instrument rings, which nobody hears beside it.
+const MASKED: f32 = 1.6e-4;
 
 /// A partial as a recipe writes it.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +92,7 @@ impl Strike {
 
     /// Adds a partial that can be heard.
     pub(crate) fn partial(&mut self, hz: f32, amp: f32, t60: f32, phase: f32, right: bool) {
-        if hz > 15.0 && hz < 19_000.0 && amp.abs() > 1e-5 && self.partials.len() < MOST_PARTIALS {
+        if hz > 15.0 && hz < 19_000.0 && amp.abs() > SILENCE && self.partials.len() < MOST_PARTIALS {
             self.partials.push(Partial {
                 hz,
                 amp,
@@ -125,7 +129,10 @@ struct Mode {
     /// Turns a sample.
     turn: f64,
     phase: f64,
-    right: bool,
+    /// Quanta rung since the recurrence was set.
+    rung: u32,
+    /// Turns a quantum.
+    stride: f64,
 }
 
 impl Mode {
@@ -140,7 +147,8 @@ impl Mode {
             sigma: -6.907_755 / (p.t60 * SAMPLE_RATE as f32),
             turn: f64::from(p.hz) / f64::from(SAMPLE_RATE),
             phase: f64::from(p.phase),
-            right: p.right,
+            rung: 0,
+            stride: 0.0,
         };
         // The quantum begins `at` samples before the note: the wave is continued backwards, and masked there.
         mode.phase -= mode.turn * at as f64;
@@ -151,7 +159,10 @@ impl Mode {
 
     /// Sets the recurrence for the frequency times `bend`, from the phase and level reached.
     fn aim(&mut self, bend: f32) {
+        self.phase = (self.phase + self.stride * f64::from(self.rung)).fract();
+        self.rung = 0;
         let turn = self.turn * f64::from(bend);
+        self.stride = turn * QUANTUM as f64;
         let angle = turn * std::f64::consts::TAU;
         let lanes = LANES as f64;
         let stride = (f64::from(self.sigma) * lanes).exp();
@@ -173,21 +184,88 @@ impl Mode {
         }
     }
 
-    #[inline]
-    fn ring(&mut self, out: &mut [f32; QUANTUM]) {
-        let (c, d) = (self.c, self.d);
-        let (mut x0, mut x1) = (self.x0, self.x1);
-        for lanes in out.as_chunks_mut::<LANES>().0 {
-            let mut y = [0.0; LANES];
-            for i in 0..LANES {
-                y[i] = c * x1[i] - d * x0[i];
-                lanes[i] += y[i];
+    #[inline(always)]
+    fn step(&self, x0: &[f32; LANES], x1: &[f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|i| self.c * x1[i] - self.d * x0[i])
+    }
+
+    #[inline(always)]
+    fn settle(&mut self, x0: [f32; LANES], x1: [f32; LANES]) {
+        (self.x0, self.x1) = (x0, x1);
+        self.amp *= self.fall;
+        self.rung += 1;
+    }
+}
+
+/// What is left of an image's partials.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    /// Sum of their levels.
+    sum: f32,
+    loudest: f32,
+    quietest: f32,
+}
+
+impl Left {
+    const NOTHING: Self = Self {
+        sum: 0.0,
+        loudest: 0.0,
+        quietest: f32::INFINITY,
+    };
+
+    #[inline(always)]
+    fn count(&mut self, mode: &Mode) {
+        let level = mode.amp.abs();
+        self.sum += level;
+        self.loudest = self.loudest.max(level);
+        self.quietest = self.quietest.min(level);
+    }
+}
+
+widened! {
+    /// Adds a quantum of every mode to `out`. Two at a time: while one waits for its last product the other is counted.
+    fn ring(modes: &mut [Mode], out: &mut [f32; QUANTUM]) -> Left {
+        let mut left = Left::NOTHING;
+        let (pairs, last) = modes.as_chunks_mut::<2>();
+        for [a, b] in pairs {
+            let (mut a0, mut a1, mut b0, mut b1) = (a.x0, a.x1, b.x0, b.x1);
+            for lanes in out.as_chunks_mut::<LANES>().0 {
+                let (y, z) = (a.step(&a0, &a1), b.step(&b0, &b1));
+                for i in 0..LANES {
+                    lanes[i] += y[i] + z[i];
+                }
+                (a0, a1, b0, b1) = (a1, y, b1, z);
             }
-            x0 = x1;
-            x1 = y;
+            a.settle(a0, a1);
+            b.settle(b0, b1);
+            left.count(a);
+            left.count(b);
         }
-        self.x0 = x0;
-        self.x1 = x1;
+        for a in last {
+            let (mut a0, mut a1) = (a.x0, a.x1);
+            for lanes in out.as_chunks_mut::<LANES>().0 {
+                let y = a.step(&a0, &a1);
+                for i in 0..LANES {
+                    lanes[i] += y[i];
+                }
+                (a0, a1) = (a1, y);
+            }
+            a.settle(a0, a1);
+            left.count(a);
+        }
+        left
+    }
+}
+
+widened! {
+    /// Adds both images of a note to both sides: gains of (a, b) to the left, then to the right.
+    fn spread(a: &[f32; QUANTUM], b: &[f32; QUANTUM], gains: [f32; 4], out: &mut Frame) {
+        let [al, bl, ar, br] = gains;
+        let Frame { l, r } = out;
+        for (((a, b), l), r) in a.iter().zip(b).zip(l).zip(r) {
+            *l += a * al + b * bl;
+            *r += a * ar + b * br;
+        }
     }
 }
 
@@ -215,6 +293,8 @@ impl Noise {
 
     fn add(&mut self, white: &mut White, from: usize, out: &mut [f32; QUANTUM]) {
         if self.level < SILENCE {
+            // Or what is left of three bursts would keep a dead note alive.
+            self.level = 0.0;
             return;
         }
         let mut noise = [0.0; QUANTUM];
@@ -229,7 +309,8 @@ impl Noise {
 struct Voice {
     id: u32,
     pitch: u8,
-    modes: Vec<Mode>,
+    /// The modes of each image.
+    modes: [Vec<Mode>; 2],
     bursts: [Noise; 3],
     white: White,
     lift: Burst,
@@ -260,6 +341,8 @@ pub(crate) struct Modal {
     seed: u64,
     restrike: bool,
     bend: f32,
+    /// Level of the loudest partial in the last quantum.
+    loudest: f32,
     tail: bool,
 }
 
@@ -271,7 +354,7 @@ impl Modal {
             .map(|_| Voice {
                 id: u32::MAX,
                 pitch: 0,
-                modes: Vec::with_capacity(MOST_PARTIALS),
+                modes: std::array::from_fn(|_| Vec::with_capacity(MOST_PARTIALS)),
                 bursts: [Noise::default(); 3],
                 white: White::new(&mut chance),
                 lift: Burst::default(),
@@ -297,6 +380,7 @@ impl Modal {
             seed,
             restrike,
             bend: 1.0,
+            loudest: 0.0,
             tail: false,
         }
     }
@@ -305,7 +389,7 @@ impl Modal {
 impl Voice {
     /// New decays from here on; the waves go on without a step.
     fn damp(&mut self, t60: impl Fn(f32) -> f32) {
-        for mode in &mut self.modes {
+        for mode in self.modes.iter_mut().flatten() {
             let hz = (mode.turn * f64::from(SAMPLE_RATE)) as f32;
             let sigma = -6.907_755 / (t60(hz).max(0.004) * SAMPLE_RATE as f32);
             if sigma < mode.sigma {
@@ -315,28 +399,23 @@ impl Voice {
         }
     }
 
-    fn render(&mut self, bend: f32, out: &mut Frame) -> bool {
+    /// Partials below `over` are dropped. Returns the level of the loudest, `None` when the note is over.
+    fn render(&mut self, bend: f32, over: f32, out: &mut Frame) -> Option<f32> {
         if bend != self.bend {
             self.bend = bend;
-            for mode in &mut self.modes {
+            for mode in self.modes.iter_mut().flatten() {
                 mode.aim(bend);
             }
         }
         let mut a = [0.0; QUANTUM];
         let mut b = [0.0; QUANTUM];
-        let mut loudness = 0.0;
-        let mut i = 0;
-        while i < self.modes.len() {
-            let mode = &mut self.modes[i];
-            mode.ring(if mode.right { &mut b } else { &mut a });
-            mode.amp *= mode.fall;
-            mode.phase += mode.turn * f64::from(bend) * QUANTUM as f64;
-            mode.phase -= mode.phase.floor();
-            loudness += mode.amp.abs();
-            if mode.amp.abs() < SILENCE {
-                self.modes.swap_remove(i);
-            } else {
-                i += 1;
+        let [near_modes, far_modes] = &mut self.modes;
+        let left = [ring(near_modes, &mut a), ring(far_modes, &mut b)];
+        let mut loudness = left[0].sum + left[1].sum;
+        let loudest = left[0].loudest.max(left[1].loudest);
+        for (modes, left) in [near_modes, far_modes].into_iter().zip(left) {
+            if left.quietest < over {
+                modes.retain(|m| m.amp.abs() >= over);
             }
         }
         let from = if self.first { self.begun } else { 0 };
@@ -359,12 +438,9 @@ impl Voice {
         self.first = false;
         let (near, far) = (self.near, self.far);
         let (pl, pr) = self.pan;
-        for i in 0..QUANTUM {
-            out.l[i] += (a[i] * near + b[i] * far) * pl;
-            out.r[i] += (a[i] * far + b[i] * near) * pr;
-        }
+        spread(&a, &b, [near * pl, far * pl, far * pr, near * pr], out);
         self.loudness = loudness;
-        loudness > SILENCE
+        (loudness > over).then_some(loudest)
     }
 }
 
@@ -397,8 +473,10 @@ impl Instrument for Modal {
         let s = &self.strike;
         voice.id = gesture.id;
         voice.pitch = gesture.pitch;
-        voice.modes.clear();
-        voice.modes.extend(s.partials.iter().map(|p| Mode::new(p, at)));
+        for (modes, right) in voice.modes.iter_mut().zip([false, true]) {
+            modes.clear();
+            modes.extend(s.partials.iter().filter(|p| p.right == right).map(|p| Mode::new(p, at)));
+        }
         voice.bursts = [Noise::new(&s.bursts[0]), Noise::new(&s.bursts[1]), Noise::default()];
         voice.white = White::new(&mut chance);
         voice.lift = s.lift;
@@ -436,8 +514,11 @@ impl Instrument for Modal {
             self.bend = control.bend;
         }
         let mut i = 0;
+        let over = SILENCE.max(MASKED * self.loudest);
+        self.loudest = 0.0;
         while i < self.voices.len() {
-            if self.voices[i].render(self.bend, out) {
+            if let Some(loudest) = self.voices[i].render(self.bend, over, out) {
+                self.loudest = self.loudest.max(loudest);
                 i += 1;
             } else {
                 let voice = self.voices.swap_remove(i);

@@ -1,9 +1,11 @@
 //! Plucked strings: guitars, harp, basses, pizzicato, banjo, ukulele.
 
-use super::filter::{DcBlock, Svf, SvfShape};
+use crate::lanes::widened;
+
+use super::filter::{Svf, SvfShape};
 use super::modal::{Burst, Recipe, Strike};
 use super::noise::Chance;
-use super::track::{Frame, Gesture, hertz};
+use super::track::{Frame, Gesture, QUANTUM, hertz};
 use synchresis_cue::Articulation;
 
 /// A resonance of a body: hertz, quality, gain above 1.
@@ -40,11 +42,17 @@ pub(crate) struct Pluck {
 #[derive(Debug, Default)]
 struct Amplifier {
     before: f32,
-    dc: DcBlock,
     tight: Svf,
-    bump: Svf,
-    cone: [Svf; 2],
+    stages: Stages,
     ringing: bool,
+}
+
+/// States of the filters behind the valve, and what each gave last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stages {
+    ic1: [f32; STAGES],
+    ic2: [f32; STAGES],
+    y: [f32; STAGES],
 }
 
 const GUITAR_BODY: &[Resonance] = &[
@@ -350,29 +358,69 @@ impl Amplifier {
     /// Soft clipping at twice the rate (the mean of two half-steps holds back most of what would fold), then a 12-inch
     /// cone: a bump at 110 Hz, presence at 2.4 kHz, nothing above 5.
     fn play(&mut self, drive: f32, out: &mut Frame) {
-        let tight = SvfShape::new(110.0, 0.7);
-        let bump = SvfShape::new(2400.0, 0.9);
-        let cone = SvfShape::new(4300.0, 0.8);
-        let bend = |x: f32| {
-            let x = x.clamp(-3.0, 3.0);
-            x * (27.0 + x * x) / (27.0 + 9.0 * x * x)
-        };
-        let mut peak = 0.0f32;
         // One amplifier: the guitar is mono until it leaves the cone.
-        for x in &mut out.l {
-            let pre = self.tight.high(&tight, *x) * drive;
-            // A valve leans to one side: even harmonics.
-            let half = 0.5 * (pre + self.before);
-            self.before = pre;
-            let bent = 0.5 * (bend(half * 1.6 + 0.15) + bend(pre * 1.6 + 0.15));
-            let y = self.dc.step(bent);
-            let y = self.bump.bell(&bump, 1.9, y);
-            let y = self.cone[0].low(&cone, y);
-            let y = self.cone[1].low(&cone, y) * 0.3;
-            peak = peak.max(y.abs());
-            *x = y;
-        }
+        let peak = amplify(self, drive, &mut out.l);
         out.r = out.l;
         self.ringing = peak > 1e-5;
     }
+}
+
+/// Filters behind the valve, each fed by the one before: what stands still, presence, and the cone twice.
+const STAGES: usize = 4;
+
+widened! {
+    /// [`Amplifier::play`] on one side, in place; returns the peak. The filters behind the valve run beside each other,
+    /// each a sample behind the one before it.
+    fn amplify(amplifier: &mut Amplifier, drive: f32, out: &mut [f32; QUANTUM]) -> f32 {
+        let tight = SvfShape::new(110.0, 0.7);
+        let mut state = amplifier.tight;
+        for x in out.iter_mut() {
+            *x = state.high(&tight, *x) * drive;
+        }
+        state.settle();
+        amplifier.tight = state;
+        let mut before = amplifier.before;
+        let mut halves = [0.0f32; QUANTUM];
+        for (half, x) in halves.iter_mut().zip(out.iter()) {
+            *half = 0.5 * (x + before);
+            before = *x;
+        }
+        amplifier.before = before;
+        for (x, half) in out.iter_mut().zip(&halves) {
+            // A valve leans to one side: even harmonics.
+            *x = 0.5 * (bend(half * 1.6 + 0.15) + bend(*x * 1.6 + 0.15));
+        }
+        let shapes = [SvfShape::new(5.0, 0.7), SvfShape::new(2400.0, 0.9), SvfShape::new(4300.0, 0.8), SvfShape::new(4300.0, 0.8)];
+        let parts = shapes.each_ref().map(SvfShape::parts);
+        let (a1, a2, a3) = (parts.map(|p| p.0), parts.map(|p| p.1), parts.map(|p| p.2));
+        let k = shapes.each_ref().map(SvfShape::band_gain);
+        // What each stage gives of its input, band and low: high-pass, bell, low-pass, low-pass.
+        let whole = [1.0, 1.0, 0.0, 0.0];
+        let band = [-k[0], 0.9 * k[1], 0.0, 0.0];
+        let low = [-1.0, 0.0, 1.0, 1.0];
+        let Stages { mut ic1, mut ic2, mut y } = amplifier.stages;
+        let mut peak = 0.0f32;
+        for sample in out.iter_mut() {
+            let x = [*sample, y[0], y[1], y[2]];
+            for i in 0..STAGES {
+                let v3 = x[i] - ic2[i];
+                let v1 = a1[i] * ic1[i] + a2[i] * v3;
+                let v2 = ic2[i] + a2[i] * ic1[i] + a3[i] * v3;
+                ic1[i] = 2.0 * v1 - ic1[i];
+                ic2[i] = 2.0 * v2 - ic2[i];
+                y[i] = whole[i] * x[i] + band[i] * v1 + low[i] * v2;
+            }
+            *sample = y[STAGES - 1] * 0.3;
+            peak = peak.max(sample.abs());
+        }
+        amplifier.stages = if peak > 1e-12 { Stages { ic1, ic2, y } } else { Stages::default() };
+        peak
+    }
+}
+
+/// A valve's curve.
+#[inline(always)]
+fn bend(x: f32) -> f32 {
+    let x = x.clamp(-3.0, 3.0);
+    x * (27.0 + x * x) / (27.0 + 9.0 * x * x)
 }

@@ -6,6 +6,7 @@ use realfft::RealFftPlanner;
 use synchresis_cue::Articulation;
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 use super::filter::{Svf, SvfShape};
 use super::noise::Chance;
@@ -119,28 +120,21 @@ impl Voice {
                 Shape::Pulse(width, motion) => Some(width + motion * sway),
                 _ => None,
             };
-            let mut own = [0.0f32; QUANTUM];
-            let phase = self.waves.main.add(o.phase, turn, self.gain, step, &mut own[from..]);
+            let mut play = |phase: u32, gain: (f32, f32)| {
+                let out = (&mut left[from..], &mut right[from..]);
+                self.waves.main.add(phase, turn, gain, o.pan, out)
+            };
+            let phase = play(o.phase, (self.gain, step));
             if let Some(width) = pulse {
                 let apart = (width.clamp(0.03, 0.97) * 4_294_967_296.0) as u32;
-                self.waves
-                    .main
-                    .add(o.phase.wrapping_add(apart), turn, -self.gain, -step, &mut own[from..]);
+                play(o.phase.wrapping_add(apart), (-self.gain, -step));
             }
             o.phase = phase;
-            for j in from..QUANTUM {
-                left[j] += own[j] * o.pan.0;
-                right[j] += own[j] * o.pan.1;
-            }
         }
         if let Some(low) = &self.waves.low {
-            let mut own = [0.0f32; QUANTUM];
             let turn = turns(pitch * 0.5) as u32;
-            self.low_phase = low.add(self.low_phase, turn, self.gain * p.sub, step * p.sub, &mut own[from..]);
-            for j in from..QUANTUM {
-                left[j] += own[j];
-                right[j] += own[j];
-            }
+            let out = (&mut left[from..], &mut right[from..]);
+            self.low_phase = low.add(self.low_phase, turn, (self.gain * p.sub, step * p.sub), (1.0, 1.0), out);
         }
         self.gain = aim;
         if p.open_hz > 0.0 {
@@ -158,28 +152,34 @@ impl Voice {
                 self.bright + (corner - self.bright) * 0.5
             };
             let shape = SvfShape::new(self.bright.min(19_000.0), p.peak);
-            let (a, b) = (&mut self.filter[0].clone(), &mut self.filter[1].clone());
-            if p.drive > 0.0 {
-                for j in from..QUANTUM {
-                    out.l[j] += soft(a.low(&shape, left[j]) * p.drive);
-                    out.r[j] += soft(b.low(&shape, right[j]) * p.drive);
-                }
-            } else {
-                for j in from..QUANTUM {
-                    out.l[j] += a.low(&shape, left[j]);
-                    out.r[j] += b.low(&shape, right[j]);
-                }
-            }
-            self.filter = [*a, *b];
-            self.filter[0].settle();
-            self.filter[1].settle();
-        } else {
-            for j in from..QUANTUM {
-                out.l[j] += left[j];
-                out.r[j] += right[j];
+            low_pass(&mut self.filter, &shape, p.drive, &mut left[from..], &mut right[from..]);
+        }
+        let loud = 0.15 * (self.velocity / 0.8).powf(p.loud);
+        for (side, own) in [(&mut out.l, &left), (&mut out.r, &right)] {
+            for (o, x) in side.iter_mut().zip(own) {
+                *o += x * loud;
             }
         }
         self.envelope > 2e-5 || self.age_s < attack
+    }
+}
+
+widened! {
+    /// The filter on both sides, in place, saturated by `drive` where it is above 0.
+    fn low_pass(filter: &mut [Svf; 2], shape: &SvfShape, drive: f32, left: &mut [f32], right: &mut [f32]) {
+        let [mut a, mut b] = *filter;
+        for (l, r) in left.iter_mut().zip(right.iter_mut()) {
+            *l = a.low(shape, *l);
+            *r = b.low(shape, *r);
+        }
+        if drive > 0.0 {
+            for x in left.iter_mut().chain(right.iter_mut()) {
+                *x = soft(*x * drive);
+            }
+        }
+        a.settle();
+        b.settle();
+        *filter = [a, b];
     }
 }
 
@@ -271,19 +271,9 @@ impl Instrument for Synth {
         self.sway = (self.sway + self.patch.sway_hz / QUANTA).fract();
         let sway = (self.sway * std::f32::consts::TAU).sin();
         let sounding = !self.voices.is_empty();
-        let mut own = Frame::SILENT;
         let mut i = 0;
         while i < self.voices.len() {
-            own.l = [0.0; QUANTUM];
-            own.r = [0.0; QUANTUM];
-            let voice = &mut self.voices[i];
-            let gain = 0.15 * (voice.velocity / 0.8).powf(self.patch.loud);
-            let alive = voice.render(self.patch, control, sway, &mut own);
-            for j in 0..QUANTUM {
-                out.l[j] += own.l[j] * gain;
-                out.r[j] += own.r[j] * gain;
-            }
-            if alive {
+            if self.voices[i].render(self.patch, control, sway, out) {
                 i += 1;
             } else {
                 self.voices.swap_remove(i);

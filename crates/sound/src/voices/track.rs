@@ -2,6 +2,7 @@
 
 use synchresis_cue::{Articulation, Track, VoiceFamily, VoiceInfo};
 
+use crate::lanes::widened;
 use crate::{Player, SAMPLE_RATE};
 
 /// Sample frames between two looks at envelopes, bends and note events. Blocks of any length are cut from these, so what
@@ -185,12 +186,7 @@ impl Band {
         self.sounding = self.instrument.render(&control, &mut self.frame);
         let aim = self.gain * control.expression;
         if self.sounding {
-            let step = (aim - self.level) / QUANTUM as f32;
-            for (i, (l, r)) in self.frame.l.iter_mut().zip(&mut self.frame.r).enumerate() {
-                let gain = self.level + step * (i + 1) as f32;
-                *l *= gain;
-                *r *= gain;
-            }
+            swell(&mut self.frame, self.level, (aim - self.level) / QUANTUM as f32);
             // The piece ends here: what still sounds goes in 30 ms rather than with a click.
             let fade = i64::from(SAMPLE_RATE) * 30 / 1000;
             if end > self.last - fade {
@@ -204,6 +200,26 @@ impl Band {
         self.level = aim;
         self.now = end;
         self.taken = 0;
+    }
+}
+
+widened! {
+    /// A gain that moves from `level` by `step` a sample.
+    fn swell(frame: &mut Frame, level: f32, step: f32) {
+        for (i, (l, r)) in frame.l.iter_mut().zip(&mut frame.r).enumerate() {
+            let gain = level + step * (i + 1) as f32;
+            *l *= gain;
+            *r *= gain;
+        }
+    }
+}
+
+widened! {
+    /// Adds `from`.
+    fn add(to: &mut [f32], from: &[f32]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to += from;
+        }
     }
 }
 
@@ -222,12 +238,8 @@ impl Player for Band {
                 heard = true;
                 let from = self.taken..self.taken + take;
                 let to = done..done + take;
-                for (o, s) in left[to.clone()].iter_mut().zip(&self.frame.l[from.clone()]) {
-                    *o += s;
-                }
-                for (o, s) in right[to].iter_mut().zip(&self.frame.r[from]) {
-                    *o += s;
-                }
+                add(&mut left[to.clone()], &self.frame.l[from.clone()]);
+                add(&mut right[to], &self.frame.r[from]);
             }
             self.taken += take;
             done += take;

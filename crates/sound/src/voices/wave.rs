@@ -8,8 +8,10 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::Complex32;
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
 use super::noise::Chance;
+use super::track::QUANTUM;
 
 /// Points of a period, a power of two.
 pub(crate) const PERIOD_BITS: u32 = 11;
@@ -51,37 +53,61 @@ impl Period {
         Self { points }
     }
 
-    /// Adds `weights` (moving by `steps` a sample) of the shades to `out`, from `phase` (turns of 2³²), moving by
-    /// `turn`, itself moving by `turn_step`. Returns the phase reached.
+    /// Adds `weights` (moving by `steps` a sample) of the shades to `out` (a quantum at most), from `phase` (turns of
+    /// 2³²), moving by `turn`, itself moving by `turn_step`. Returns the phase reached.
     #[inline]
     pub(crate) fn add(
         &self,
-        mut phase: u32,
+        phase: u32,
         turn: f32,
         turn_step: f32,
-        mut weights: [f32; 4],
+        weights: [f32; 4],
         steps: [f32; 4],
         out: &mut [f32],
     ) -> u32 {
-        const FRACTION: u32 = 32 - PERIOD_BITS;
-        let points: &[[f32; 4]; PERIOD + 1] = match self.points.as_slice().try_into() {
-            Ok(points) => points,
-            Err(_) => return phase,
-        };
-        let mut turn = turn as u32;
-        let turn_step = turn_step as i32;
-        for o in out {
-            let i = (phase >> FRACTION) as usize;
-            let f = (phase & ((1 << FRACTION) - 1)) as f32 * (1.0 / (1u32 << FRACTION) as f32);
+        match self.points.as_slice().try_into() {
+            Ok(points) => shades(points, phase, (turn as u32, turn_step as i32), (weights, steps), out),
+            Err(_) => phase,
+        }
+    }
+}
+
+/// Bits of a phase within a point.
+const FRACTION: u32 = 32 - PERIOD_BITS;
+
+/// Point and place behind it (0 to 1) of a phase.
+#[inline(always)]
+fn place(phase: u32) -> (usize, f32) {
+    let part = (phase & ((1 << FRACTION) - 1)) as i32;
+    (
+        (phase >> FRACTION) as usize,
+        part as f32 * (1.0 / (1u32 << FRACTION) as f32),
+    )
+}
+
+widened! {
+    /// [`Period::add`]: the four products of each sample first, their sums afterwards, so that both run in lanes.
+    fn shades(
+        points: &[[f32; 4]; PERIOD + 1],
+        phase: u32,
+        turn: (u32, i32),
+        weights: ([f32; 4], [f32; 4]),
+        out: &mut [f32],
+    ) -> u32 {
+        let (mut phase, (mut turn, turn_step), (mut weights, steps)) = (phase, turn, weights);
+        let mut products = [[0.0f32; 4]; QUANTUM];
+        for product in products.iter_mut().take(out.len()) {
+            let (i, f) = place(phase);
             let (a, b) = (&points[i], &points[i + 1]);
-            let mut sum = 0.0;
             for j in 0..4 {
-                sum += (a[j] + (b[j] - a[j]) * f) * weights[j];
+                product[j] = (a[j] + (b[j] - a[j]) * f) * weights[j];
                 weights[j] += steps[j];
             }
-            *o += sum;
             phase = phase.wrapping_add(turn);
             turn = turn.wrapping_add_signed(turn_step);
+        }
+        for (o, p) in out.iter_mut().zip(&products) {
+            *o += (p[0] + p[1]) + (p[2] + p[3]);
         }
         phase
     }
@@ -94,7 +120,8 @@ pub(crate) fn turns(hz: f32) -> f32 {
 
 /// A single shade of a period, for oscillators that need no more.
 pub(crate) struct Cycle {
-    points: Vec<f32>,
+    /// Value, and the way to the next.
+    points: Vec<[f32; 2]>,
 }
 
 impl Cycle {
@@ -110,26 +137,59 @@ impl Cycle {
         if inverse.process(&mut bins, &mut points).is_err() {
             points = vec![0.0; PERIOD];
         }
-        let first = points[0];
-        points.push(first);
-        Self { points }
+        let next = points.iter().cycle().skip(1);
+        Self {
+            points: points.iter().zip(next).map(|(a, b)| [*a, b - a]).collect(),
+        }
     }
 
-    /// Adds the wave times a gain moving from `gain` by `step` a sample.
+    /// Adds the wave times a gain moving from `gain` by `step` a sample, placed left and right by `pan`. Returns the phase
+    /// reached.
     #[inline]
-    pub(crate) fn add(&self, mut phase: u32, turn: u32, mut gain: f32, step: f32, out: &mut [f32]) -> u32 {
-        const FRACTION: u32 = 32 - PERIOD_BITS;
-        let points: &[f32; PERIOD + 1] = match self.points.as_slice().try_into() {
-            Ok(points) => points,
-            Err(_) => return phase,
-        };
-        for o in out {
-            let i = (phase >> FRACTION) as usize;
-            let f = (phase & ((1 << FRACTION) - 1)) as f32 * (1.0 / (1u32 << FRACTION) as f32);
-            let (a, b) = (points[i], points[i + 1]);
-            *o += (a + (b - a) * f) * gain;
-            gain += step;
-            phase = phase.wrapping_add(turn);
+    pub(crate) fn add(
+        &self,
+        phase: u32,
+        turn: u32,
+        gain: (f32, f32),
+        pan: (f32, f32),
+        out: (&mut [f32], &mut [f32]),
+    ) -> u32 {
+        match self.points.as_slice().try_into() {
+            Ok(points) => cycle(points, phase, turn, gain, pan, out.0, out.1),
+            Err(_) => phase,
+        }
+    }
+}
+
+widened! {
+    /// [`Cycle::add`]: sixteen points are looked up, then what they give is counted in lanes.
+    fn cycle(
+        points: &[[f32; 2]; PERIOD],
+        phase: u32,
+        turn: u32,
+        gain: (f32, f32),
+        pan: (f32, f32),
+        left: &mut [f32],
+        right: &mut [f32],
+    ) -> u32 {
+        const LANES: usize = 16;
+        let (mut phase, (mut level, step)) = (phase, gain);
+        for (l, r) in left.chunks_mut(LANES).zip(right.chunks_mut(LANES)) {
+            let mut wave = [0.0f32; LANES];
+            for (i, wave) in wave.iter_mut().enumerate() {
+                let (at, f) = place(phase.wrapping_add(turn.wrapping_mul(i as u32)));
+                let [value, rise] = points[at & (PERIOD - 1)];
+                *wave = value + rise * f;
+            }
+            for (i, wave) in wave.iter_mut().enumerate() {
+                *wave *= level + step * i as f32;
+            }
+            for ((l, r), wave) in l.iter_mut().zip(r.iter_mut()).zip(&wave) {
+                *l += wave * pan.0;
+                *r += wave * pan.1;
+            }
+            phase = phase.wrapping_add(turn.wrapping_mul(l.len() as u32));
+            level += step * LANES as f32;
         }
         phase
     }
