@@ -66,18 +66,18 @@ impl AllPass {
         }
     }
 
-    /// In place, at most [`CHUNK`] samples.
+    /// In place.
     #[inline(always)]
-    pub(super) fn process(&mut self, x: &mut [f32]) {
-        let n = x.len();
+    pub(super) fn process(&mut self, x: &mut [f32; CHUNK]) {
         let mut old = [0.0; CHUNK];
-        let old = &mut old[..n];
-        old.copy_from_slice(self.line.past(self.delay, n));
-        let new = self.line.advance(n);
-        for ((x, old), new) in x.iter_mut().zip(old).zip(new) {
-            let v = *x - self.gain * *old;
-            *x = self.gain * v + *old;
-            *new = v;
+        old.copy_from_slice(self.line.past(self.delay, CHUNK));
+        let Ok(new) = <&mut [f32; CHUNK]>::try_from(self.line.advance(CHUNK)) else {
+            return;
+        };
+        for t in 0..CHUNK {
+            let v = x[t] - self.gain * old[t];
+            x[t] = self.gain * v + old[t];
+            new[t] = v;
         }
     }
 

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use synchresis_cue::{Score, Watch};
 
+use super::biquad::Cascade;
 use super::bus::{Glue, MonoBelow};
 use super::envelope::Envelope;
 use super::loudness::{CELL, Gate, KWeighting};
@@ -14,7 +15,7 @@ use crate::lanes::widened;
 use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
 /// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
-const SPAN: usize = 12 * BLOCK;
+const SPAN: usize = 6 * BLOCK;
 
 /// The longest piece, seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
@@ -41,13 +42,24 @@ pub struct Rendered {
 /// The two reverberant spaces.
 #[derive(Debug, Clone)]
 struct Spaces {
+    /// What each gets of a [`SumFrame`]'s lanes is filtered, the dry lanes are not.
+    bands: Cascade<8, 2>,
     room: Reverb<8>,
     hall: Reverb<16>,
 }
 
 impl Spaces {
     fn new() -> Self {
+        let mut bands = Cascade::flat();
+        for (lanes, space) in [([2, 3], Space::ROOM), ([4, 5], Space::HALL)] {
+            for lane in lanes {
+                for (band, shape) in space.bands().into_iter().enumerate() {
+                    bands.set(lane, band, shape);
+                }
+            }
+        }
         Self {
+            bands,
             room: Reverb::new(&Space::ROOM),
             hall: Reverb::new(&Space::HALL),
         }
@@ -83,6 +95,7 @@ impl Sums {
 struct Stem {
     spaces: Spaces,
     bus: MonoBelow,
+    frames: Vec<SumFrame>,
     sends: Sums,
     out: Stereo,
 }
@@ -157,6 +170,7 @@ impl Desk {
         let stem = || Stem {
             spaces: Spaces::new(),
             bus: MonoBelow::new(),
+            frames: vec![[0.0; 8]; SPAN],
             sends: Sums::new(SPAN),
             out: silent(SPAN),
         };
@@ -209,6 +223,7 @@ impl Desk {
         for group in self.groups.iter().filter(|g| g.sounded) {
             add(total.as_flattened_mut(), group.sums.as_flattened());
         }
+        self.spaces.bands.process(total);
         self.sums.take(total);
         let [gain_dry, gain_wet, gain_all] = &mut self.gains;
         self.envelope
@@ -330,7 +345,7 @@ fn reverberate(spaces: &mut Spaces, sums: &Sums, wet: &mut [Stereo; 2], n: usize
         signal[..n].fill(0.0);
     }
     let ([room_l, room_r], [hall_l, hall_r]) = (room, hall);
-    let Spaces { room, hall } = spaces;
+    let Spaces { room, hall, .. } = spaces;
     rayon::join(
         || {
             room.process(
@@ -353,14 +368,16 @@ impl Stem {
         let [gain_dry, gain_wet, gain_all] = gains;
         let (room, hall) = group.sends(i);
         let track = &group.tracks[i];
-        for (side, track) in track.iter().enumerate() {
-            let sends = self.sends.room[side].iter_mut().zip(&mut self.sends.hall[side]);
-            for ((to_room, to_hall), x) in sends.zip(&track[..n]) {
-                (*to_room, *to_hall) = (room * x, hall * x);
-            }
-            self.out[side][..n].fill(0.0);
+        let frames = &mut self.frames[..n];
+        for (frame, (l, r)) in frames.iter_mut().zip(track[0].iter().zip(&track[1])) {
+            *frame = [0.0, 0.0, room * l, room * r, hall * l, hall * r, 0.0, 0.0];
         }
-        let Spaces { room, hall } = &mut self.spaces;
+        let Spaces { bands, room, hall } = &mut self.spaces;
+        bands.process(frames);
+        self.sends.take(frames);
+        for out in &mut self.out {
+            out[..n].fill(0.0);
+        }
         let [left, right] = &mut self.out;
         let (left, right) = (&mut left[..n], &mut right[..n]);
         room.process((&self.sends.room[0][..n], &self.sends.room[1][..n]), (left, right));

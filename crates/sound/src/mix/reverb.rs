@@ -5,7 +5,7 @@
 //! enough to ring. Damping is a short symmetric FIR: nothing in the loop is recursive sample by sample, and every loop
 //! runs over time in the processor's lanes.
 
-use super::biquad::{Biquad, Cascade};
+use super::biquad::Biquad;
 use super::delay::{AllPass, CHUNK, Delay};
 use crate::SAMPLE_RATE;
 use crate::lanes::widened;
@@ -29,7 +29,7 @@ pub(super) struct Space {
     pub(super) drift: f64,
     /// Lengths of the input's all-passes, milliseconds.
     pub(super) diffusion_ms: [f64; 4],
-    /// The input's lower and upper corner, hertz.
+    /// Lower and upper corner of what is sent to it, hertz.
     pub(super) band_hz: (f64, f64),
     /// Level of the early reflections, 0 for none.
     pub(super) early: f32,
@@ -38,6 +38,12 @@ pub(super) struct Space {
 }
 
 impl Space {
+    /// The filters that what is sent to it goes through first.
+    pub(super) fn bands(&self) -> [Biquad; 2] {
+        let (low, high) = self.band_hz;
+        [Biquad::high_pass(low, 0.6), Biquad::low_pass(high, 0.55)]
+    }
+
     /// A wooden studio of some 200 m³.
     pub(super) const ROOM: Self = Self {
         decay_s: 0.62,
@@ -108,42 +114,46 @@ impl Line {
 
     /// The next chunk that comes out of the line, interpolated linearly.
     #[inline(always)]
-    fn read(&mut self, out: &mut [f32]) {
-        let n = out.len();
+    fn read(&mut self, out: &mut [f32; CHUNK]) {
         let (from, to) = self.drift();
         let first = from.min(to).floor();
         let (from, to) = ((from - first) as f32, (to - first) as f32);
         let step = (to - from) / CHUNK as f32;
-        let window = self.delay.past(first as usize - LATE + 2, n + 2);
-        let (late, middle, early) = (&window[..n], &window[1..=n], &window[2..]);
+        let window = self.delay.past(first as usize - LATE + 2, CHUNK + 2);
+        let Ok(window) = <&[f32; CHUNK + 2]>::try_from(window) else {
+            return;
+        };
         if from.max(to) <= 1.0 {
-            for (((out, a), b), ramp) in out.iter_mut().zip(early).zip(middle).zip(&RAMP) {
-                *out = a + (b - a) * (from + step * ramp);
+            for t in 0..CHUNK {
+                let (a, b) = (window[t + 2], window[t + 1]);
+                out[t] = a + (b - a) * (from + step * RAMP[t]);
             }
         } else {
-            for ((((out, a), b), c), ramp) in out.iter_mut().zip(early).zip(middle).zip(late).zip(&RAMP) {
-                let offset = from + step * ramp;
+            for t in 0..CHUNK {
+                let offset = from + step * RAMP[t];
                 let (near, far) = (offset.min(1.0), (offset - 1.0).max(0.0));
-                *out = a + (b - a) * near + (c - b) * far;
+                let (a, b, c) = (window[t + 2], window[t + 1], window[t]);
+                out[t] = a + (b - a) * near + (c - b) * far;
             }
         }
     }
 
     /// Feeds a chunk: what came back, and what is new.
     #[inline(always)]
-    fn write(&mut self, back: &[f32], fed: &[f32], sign: f32) {
-        let n = back.len();
+    fn write(&mut self, back: &[f32; CHUNK], fed: &[f32; CHUNK], sign: f32) {
         let mut raw = [0.0f32; CHUNK + TAPS - 1];
         raw[..TAPS - 1].copy_from_slice(&self.tail);
-        for ((raw, back), fed) in raw[TAPS - 1..].iter_mut().zip(back).zip(fed) {
-            *raw = back + sign * fed;
+        for t in 0..CHUNK {
+            raw[t + TAPS - 1] = back[t] + sign * fed[t];
         }
         let (outer, middle) = self.taps;
-        let to = self.delay.advance(n);
-        for (((to, a), b), c) in to.iter_mut().zip(&raw).zip(&raw[1..]).zip(&raw[2..]) {
-            *to = (a + c) * outer + b * middle;
+        let Ok(to) = <&mut [f32; CHUNK]>::try_from(self.delay.advance(CHUNK)) else {
+            return;
+        };
+        for t in 0..CHUNK {
+            to[t] = (raw[t] + raw[t + 2]) * outer + raw[t + 1] * middle;
         }
-        self.tail.copy_from_slice(&raw[n..n + TAPS - 1]);
+        self.tail.copy_from_slice(&raw[CHUNK..]);
     }
 }
 
@@ -161,14 +171,13 @@ const RAMP: [f32; CHUNK] = {
 /// A reverberant space with `N` lines (a power of two): stereo in, stereo out, wet alone.
 #[derive(Debug, Clone)]
 pub(super) struct Reverb<const N: usize> {
-    band: Cascade<2, 2>,
     input: [Delay; 2],
     pre_delay: usize,
     diffusers: [[AllPass; 4]; 2],
     lines: Vec<Line>,
     early: Vec<[(usize, f32, bool); 2]>,
     level: f32,
-    chunks: Vec<[f32; CHUNK]>,
+    chunks: Box<[[f32; CHUNK]; N]>,
     /// Chunks without input after which nothing can be heard.
     memory: usize,
     idle: usize,
@@ -223,23 +232,21 @@ impl<const N: usize> Reverb<N> {
             [(samples(ms), gain, crossed), (samples(ms * 1.037 + 0.4), gain, crossed)]
         });
         let early: Vec<_> = early.collect();
-        let (low, high) = space.band_hz;
         Self {
-            band: Cascade::all([Biquad::high_pass(low, 0.6), Biquad::low_pass(high, 0.55)]),
             input: std::array::from_fn(|_| Delay::new(pre_delay.max(samples(60.0)) + CHUNK)),
             pre_delay,
             diffusers,
             lines,
             early,
             level: space.level,
-            chunks: vec![[0.0; CHUNK]; N],
+            chunks: Box::new([[0.0; CHUNK]; N]),
             memory: samples(space.decay_s * 1000.0) * 5 / 2 / CHUNK + samples(200.0) / CHUNK,
             idle: usize::MAX,
         }
     }
 
-    /// Adds what the space answers to `input` to `out`; all four have the same length. Calls must bring whole chunks
-    /// ([`CHUNK`]) except the last.
+    /// Adds what the space answers to `input` (already within its [`Space::bands`]) to `out`; all four have the same
+    /// length. Calls must bring whole chunks ([`CHUNK`]) except the last.
     pub(super) fn process(&mut self, input: (&[f32], &[f32]), out: (&mut [f32], &mut [f32])) {
         let pieces = input.0.chunks(CHUNK).zip(input.1.chunks(CHUNK));
         for ((l, r), (out_l, out_r)) in pieces.zip(out.0.chunks_mut(CHUNK).zip(out.1.chunks_mut(CHUNK))) {
@@ -249,7 +256,17 @@ impl<const N: usize> Reverb<N> {
                 continue;
             }
             self.idle = if silent { self.idle + 1 } else { 0 };
-            answer(self, l, r, out_l, out_r);
+            let n = l.len();
+            let mut fed = [[0.0; CHUNK]; 2];
+            fed[0][..n].copy_from_slice(l);
+            fed[1][..n].copy_from_slice(r);
+            let mut wet = [[0.0; CHUNK]; 2];
+            answer(self, &fed, &mut wet);
+            for (out, wet) in [(out_l, &wet[0]), (out_r, &wet[1])] {
+                for (out, wet) in out.iter_mut().zip(wet) {
+                    *out += wet;
+                }
+            }
             if self.idle > self.memory {
                 self.forget();
             }
@@ -275,68 +292,64 @@ impl<const N: usize> Reverb<N> {
 }
 
 widened! {
-    /// What a space adds to one chunk.
-    fn answer<const N: usize>(space: &mut Reverb<N>, l: &[f32], r: &[f32], out_l: &mut [f32], out_r: &mut [f32]) {
-        let n = l.len();
-        let mut frames = [[0.0f32; 2]; CHUNK];
-        for (frame, (l, r)) in frames.iter_mut().zip(l.iter().zip(r)) {
-            *frame = [*l, *r];
-        }
-        space.band.process(&mut frames[..n]);
-        for side in 0..2 {
-            for (to, frame) in space.input[side].advance(n).iter_mut().zip(&frames) {
-                *to = frame[side];
-            }
-        }
+    /// What a space answers to one chunk.
+    fn answer<const N: usize>(space: &mut Reverb<N>, input: &[[f32; CHUNK]; 2], out: &mut [[f32; CHUNK]; 2]) {
         let mut fed = [[0.0f32; CHUNK]; 2];
         for side in 0..2 {
-            let fed = &mut fed[side][..n];
-            fed.copy_from_slice(space.input[side].past(space.pre_delay + n, n));
+            let line = &mut space.input[side];
+            line.advance(CHUNK).copy_from_slice(&input[side]);
+            let fed = &mut fed[side];
+            fed.copy_from_slice(line.past(space.pre_delay + CHUNK, CHUNK));
             for diffuser in &mut space.diffusers[side] {
                 diffuser.process(fed);
             }
         }
-        for (line, chunk) in space.lines.iter_mut().zip(&mut space.chunks) {
-            line.read(&mut chunk[..n]);
+        for (line, chunk) in space.lines.iter_mut().zip(space.chunks.iter_mut()) {
+            line.read(chunk);
         }
         // Even lines face left, odd ones right; signs alternate in pairs so that the two sides are not alike.
         for (i, chunk) in space.chunks.iter().enumerate() {
             let gain = if i / 2 % 2 == 0 { space.level } else { -space.level };
-            let out = if i % 2 == 0 { &mut *out_l } else { &mut *out_r };
-            for (out, x) in out.iter_mut().zip(chunk) {
-                *out += gain * x;
+            let out = &mut out[i % 2];
+            for t in 0..CHUNK {
+                out[t] += gain * chunk[t];
             }
         }
         for taps in &space.early {
-            for (side, out) in [&mut *out_l, &mut *out_r].into_iter().enumerate() {
+            for (side, out) in out.iter_mut().enumerate() {
                 let (delay, gain, crossed) = taps[side];
                 let from = if crossed { 1 - side } else { side };
-                for (out, x) in out.iter_mut().zip(space.input[from].past(delay + n, n)) {
+                for (out, x) in out.iter_mut().zip(space.input[from].past(delay + CHUNK, CHUNK)) {
                     *out += gain * x;
                 }
             }
         }
         hadamard(&mut space.chunks);
-        for (i, (line, chunk)) in space.lines.iter_mut().zip(&space.chunks).enumerate() {
+        for (i, (line, chunk)) in space.lines.iter_mut().zip(space.chunks.iter()).enumerate() {
             let sign = if i / 4 % 2 == 0 { 1.0 } else { -1.0 };
-            line.write(&chunk[..n], &fed[i % 2][..n], sign);
+            line.write(chunk, &fed[i % 2], sign);
         }
     }
 }
 
-/// Unnormalised fast Hadamard transform across the lines, sample by sample.
+/// Unnormalised fast Hadamard transform across the lines, sample by sample, a few samples at a time so that all lines stay
+/// in the processor.
 #[inline(always)]
-fn hadamard(lines: &mut [[f32; CHUNK]]) {
-    let mut half = 1;
-    while half < lines.len() {
-        for block in lines.chunks_exact_mut(2 * half) {
-            let (low, high) = block.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                for (a, b) in a.iter_mut().zip(b) {
-                    (*a, *b) = (*a + *b, *a - *b);
-                }
+fn hadamard<const N: usize>(lines: &mut [[f32; CHUNK]; N]) {
+    const LANES: usize = 8;
+    for at in (0..CHUNK).step_by(LANES) {
+        let mut rows: [[f32; LANES]; N] = std::array::from_fn(|i| std::array::from_fn(|t| lines[i][at + t]));
+        let mut half = 1;
+        while half < N {
+            for i in (0..N).filter(|i| i & half == 0) {
+                let (a, b) = (rows[i], rows[i + half]);
+                rows[i] = std::array::from_fn(|t| a[t] + b[t]);
+                rows[i + half] = std::array::from_fn(|t| a[t] - b[t]);
             }
+            half *= 2;
         }
-        half *= 2;
+        for (line, row) in lines.iter_mut().zip(&rows) {
+            line[at..at + LANES].copy_from_slice(row);
+        }
     }
 }

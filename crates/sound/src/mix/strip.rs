@@ -8,6 +8,12 @@ use crate::lanes::widened;
 /// Tracks in a group.
 pub(super) const GROUP: usize = 4;
 
+/// Frames that go through a group's steps at a time.
+const PART: usize = 256;
+
+/// What a track plays that does not.
+const SILENCE: [f32; PART] = [0.0; PART];
+
 /// Lanes of a group: left and right of each track.
 const LANES: usize = 2 * GROUP;
 
@@ -127,7 +133,6 @@ pub(super) struct Group {
     /// What each lane gives to each lane of the sums.
     desk: [SumFrame; LANES],
     lanes: Vec<[f32; LANES]>,
-    silence: Vec<f32>,
     /// What the group adds, valid after [`Group::process`].
     pub(super) sums: Vec<SumFrame>,
     /// Each track alone after its strip, valid after [`Group::process`] where they are wanted.
@@ -187,7 +192,6 @@ impl Group {
             sends,
             desk,
             lanes: vec![[0.0; LANES]; frames],
-            silence: vec![0.0; frames],
             sums: vec![[0.0; LANES]; frames],
             tracks: if apart {
                 tracks.iter().map(|_| silent(frames)).collect()
@@ -208,16 +212,23 @@ impl Group {
             return;
         }
         let lanes = &mut self.lanes[..frames];
-        let silence = &self.silence[..frames];
-        let mut signals = [silence; LANES];
-        for (pair, ([l, r], sounded)) in signals.as_chunks_mut::<2>().0.iter_mut().zip(played) {
-            if *sounded {
-                *pair = [&l[..frames], &r[..frames]];
+        // A part at a time, so that what one step leaves is still near when the next one wants it.
+        for ((start, lanes), sums) in (0..)
+            .step_by(PART)
+            .zip(lanes.chunks_mut(PART))
+            .zip(self.sums.chunks_mut(PART))
+        {
+            let mut signals = [&SILENCE[..lanes.len()]; LANES];
+            for (pair, ([l, r], sounded)) in signals.as_chunks_mut::<2>().0.iter_mut().zip(played) {
+                if *sounded {
+                    let part = start..start + lanes.len();
+                    *pair = [&l[part.clone()], &r[part]];
+                }
             }
+            side_by_side(signals, lanes);
+            self.filters.process(lanes);
+            sum(lanes, &self.drive, &self.desk, sums);
         }
-        side_by_side(signals, lanes);
-        self.filters.process(lanes);
-        sum(lanes, &self.drive, &self.desk, &mut self.sums);
         for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
             for ((l, r), lane) in left.iter_mut().zip(right).zip(lanes.iter()) {
                 *l = m[0] * lane[2 * i] + m[1] * lane[2 * i + 1];
@@ -235,8 +246,10 @@ impl Group {
 widened! {
     /// Signals to frames; what is no sample is taken out.
     fn side_by_side(signals: [&[f32]; LANES], lanes: &mut [[f32; LANES]]) {
+        let n = lanes.len();
+        let signals = signals.map(|signal| &signal[..n]);
         for (t, lane) in lanes.iter_mut().enumerate() {
-            *lane = std::array::from_fn(|i| signals[i].get(t).map_or(0.0, |x| sane(*x)));
+            *lane = std::array::from_fn(|i| sane(signals[i][t]));
         }
     }
 }

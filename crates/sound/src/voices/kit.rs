@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::lanes::widened;
+
 use super::canvas::OneShot;
 use super::drums::draw;
 use super::kits::Character;
@@ -114,6 +116,16 @@ impl Kit {
     }
 }
 
+widened! {
+    /// Adds a drawn sound.
+    fn add(part: &[[f32; 2]], gain: f32, left: &mut [f32], right: &mut [f32]) {
+        for ((l, r), x) in left.iter_mut().zip(right.iter_mut()).zip(part) {
+            *l += x[0] * gain;
+            *r += x[1] * gain;
+        }
+    }
+}
+
 impl Instrument for Kit {
     fn lead_s(&self, _gesture: &Gesture) -> f32 {
         0.0005
@@ -175,9 +187,9 @@ impl Instrument for Kit {
             let n = (QUANTUM - from).min(left);
             for (part, gain) in [(&hit.shot.body, hit.body), (&hit.shot.bright, hit.bright)] {
                 let Some(part) = part.get(hit.at..) else { continue };
-                let l = out.l[from..from + n].iter_mut();
-                let r = out.r[from..from + n].iter_mut();
                 if hit.choke {
+                    let l = out.l[from..from + n].iter_mut();
+                    let r = out.r[from..from + n].iter_mut();
                     let mut fade = hit.fade;
                     for ((l, r), x) in l.zip(r).zip(part) {
                         *l += x[0] * gain * fade;
@@ -185,10 +197,7 @@ impl Instrument for Kit {
                         fade *= 0.996;
                     }
                 } else {
-                    for ((l, r), x) in l.zip(r).zip(part) {
-                        *l += x[0] * gain;
-                        *r += x[1] * gain;
-                    }
+                    add(part, gain, &mut out.l[from..from + n], &mut out.r[from..from + n]);
                 }
             }
             if hit.choke {

@@ -11,7 +11,6 @@ use crate::SAMPLE_RATE;
 use crate::lanes::widened;
 
 use super::noise::Chance;
-use super::track::QUANTUM;
 
 /// Points of a period, a power of two.
 pub(crate) const PERIOD_BITS: u32 = 11;
@@ -53,7 +52,7 @@ impl Period {
         Self { points }
     }
 
-    /// Adds `weights` (moving by `steps` a sample) of the shades to `out` (a quantum at most), from `phase` (turns of
+    /// Adds `weights` (moving by `steps` a sample) of the shades to `out`, from `phase` (turns of
     /// 2³²), moving by `turn`, itself moving by `turn_step`. Returns the phase reached.
     #[inline]
     pub(crate) fn add(
@@ -94,20 +93,23 @@ widened! {
         weights: ([f32; 4], [f32; 4]),
         out: &mut [f32],
     ) -> u32 {
+        const LANES: usize = 16;
         let (mut phase, (mut turn, turn_step), (mut weights, steps)) = (phase, turn, weights);
-        let mut products = [[0.0f32; 4]; QUANTUM];
-        for product in products.iter_mut().take(out.len()) {
-            let (i, f) = place(phase);
-            let (a, b) = (&points[i], &points[i + 1]);
-            for j in 0..4 {
-                product[j] = (a[j] + (b[j] - a[j]) * f) * weights[j];
-                weights[j] += steps[j];
+        for out in out.chunks_mut(LANES) {
+            let mut products = [[0.0f32; 4]; LANES];
+            for product in products.iter_mut().take(out.len()) {
+                let (i, f) = place(phase);
+                let (a, b) = (&points[i], &points[i + 1]);
+                for j in 0..4 {
+                    product[j] = (a[j] + (b[j] - a[j]) * f) * weights[j];
+                    weights[j] += steps[j];
+                }
+                phase = phase.wrapping_add(turn);
+                turn = turn.wrapping_add_signed(turn_step);
             }
-            phase = phase.wrapping_add(turn);
-            turn = turn.wrapping_add_signed(turn_step);
-        }
-        for (o, p) in out.iter_mut().zip(&products) {
-            *o += (p[0] + p[1]) + (p[2] + p[3]);
+            for (o, p) in out.iter_mut().zip(&products) {
+                *o += (p[0] + p[1]) + (p[2] + p[3]);
+            }
         }
         phase
     }
