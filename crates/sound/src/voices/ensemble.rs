@@ -17,6 +17,9 @@ use super::wave::{Compass, Shelf, Swarm};
 
 const MOST_VOICES: usize = 24;
 
+/// Below this (−90 dB) the noise of a bow is over.
+const QUIET: f32 = 3e-5;
+
 struct Voice {
     id: u32,
     swarm: Arc<Swarm>,
@@ -182,18 +185,15 @@ impl Voice {
             }
             self.gain[side] = aim;
         }
-        if self.bow > 1e-5 {
-            let fall = (-1.0 / (s.air.2 * SAMPLE_RATE as f32)).exp();
-            let mut bow = [self.bow; QUANTUM];
-            for j in from + 1..QUANTUM {
-                bow[j] = bow[j - 1] * fall;
-            }
+        if self.bow > QUIET {
+            let goal = self.bow * (-dt / s.air.2).exp();
+            let (bow, step) = (self.bow, (goal - self.bow) / n as f32);
             for (side, air) in [(&mut out.l, &air.l), (&mut out.r, &air.r)] {
-                for ((o, x), bow) in side[from..].iter_mut().zip(&air[from..]).zip(&bow[from..]) {
-                    *o += x * bow;
+                for (i, (o, x)) in side[from..].iter_mut().zip(&air[from..]).enumerate() {
+                    *o += x * (bow + step * i as i32 as f32);
                 }
             }
-            self.bow = bow[QUANTUM - 1] * fall;
+            self.bow = goal;
         }
         !(self.envelope < 2e-5 && (self.released || s.bowing == Bowing::Spiccato) && self.age_s > self.attack_s)
     }
@@ -206,6 +206,17 @@ widened! {
             let i = i as i32 as f32;
             *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
         }
+    }
+}
+
+widened! {
+    /// The band of a noise, both sides at once.
+    fn band(state: &mut [Svf; 2], shape: &SvfShape, noise: &mut Frame) {
+        let [mut a, mut b] = *state;
+        for (l, r) in noise.l.iter_mut().zip(&mut noise.r) {
+            (*l, *r) = (a.band(shape, *l), b.band(shape, *r));
+        }
+        *state = [a, b];
     }
 }
 
@@ -281,13 +292,10 @@ impl Instrument for Ensemble {
         let slow = (self.sway * std::f32::consts::TAU).sin();
         let sounding = !self.voices.is_empty();
         let mut air = Frame::SILENT;
-        if self.voices.iter().any(|v| v.bow > 1e-5) {
-            for (side, channel) in [&mut air.l, &mut air.r].into_iter().enumerate() {
-                self.white.fill(channel);
-                for x in channel.iter_mut() {
-                    *x = self.air[side].band(&self.air_shape, *x);
-                }
-            }
+        if self.voices.iter().any(|v| v.bow > QUIET) {
+            self.white.fill(&mut air.l);
+            self.white.fill(&mut air.r);
+            band(&mut self.air, &self.air_shape, &mut air);
         }
         let mut i = 0;
         while i < self.voices.len() {
