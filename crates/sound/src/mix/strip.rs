@@ -3,13 +3,14 @@
 use synchresis_cue::{Layer, Score, Track, VoiceFamily, decibel_to_gain, voice};
 
 use super::biquad::{Biquad, Cascade};
+use super::loudness::CELL;
 use crate::lanes::widened;
 
 /// Tracks in a group.
 pub(super) const GROUP: usize = 4;
 
 /// Frames that go through a group's steps at a time.
-const PART: usize = 256;
+const PART: usize = 5 * CELL;
 
 /// What a track plays that does not.
 const SILENCE: [f32; PART] = [0.0; PART];
@@ -39,6 +40,68 @@ struct Treatment {
     width: f64,
     /// How early the saturation bends: its ceiling is 2 / (3 · drive).
     drive: f64,
+    levelling: Levelling,
+}
+
+/// A compressor's law on peaks: struck and plucked sounds come out of their voices with peaks 20 dB above their loudness,
+/// and what is not held back here, gently and track by track, the master's limiter has to take from everything at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Levelling {
+    /// Peak level above which it works, linear.
+    threshold: f32,
+    /// Exponent of what is above: 1 / ratio − 1.
+    slope: f32,
+}
+
+impl Levelling {
+    /// Leaves everything as it is.
+    const NONE: Self = Self {
+        threshold: f32::INFINITY,
+        slope: 0.0,
+    };
+
+    fn above(threshold_db: f64, ratio: f64) -> Self {
+        Self {
+            threshold: decibel_to_gain(threshold_db) as f32,
+            slope: (1.0 / ratio - 1.0) as f32,
+        }
+    }
+
+    fn of(voice: &str, family: VoiceFamily) -> Self {
+        match family {
+            VoiceFamily::Kit => Self::above(-20.0, 3.5),
+            VoiceFamily::Bass => Self::above(-20.0, 3.0),
+            // A finger on a string that is not let ring: all onset.
+            VoiceFamily::Strings if voice == "strings-pizzicato" => Self::above(-26.0, 4.0),
+            VoiceFamily::Guitar | VoiceFamily::Mallet => Self::above(-21.0, 3.5),
+            VoiceFamily::Keys => Self::above(-19.0, 2.5),
+            VoiceFamily::Strings | VoiceFamily::Brass | VoiceFamily::Wind => Self::above(-18.0, 2.5),
+            VoiceFamily::Synth => Self::above(-19.0, 2.5),
+            VoiceFamily::Effect => Self::above(-14.0, 2.0),
+            VoiceFamily::Pad | VoiceFamily::Ambience => Self::NONE,
+        }
+    }
+}
+
+/// Where a track's compressor stands.
+#[derive(Debug, Clone, Copy)]
+struct Leveller {
+    law: Levelling,
+    level: f32,
+    gain: f32,
+}
+
+impl Leveller {
+    /// The gain at the end of a cell (1 ms) with this peak. The attack takes about a millisecond and a half, so that the edge of a blow passes;
+    /// the release 110 ms.
+    fn step(&mut self, peak: f32) -> f32 {
+        const ATTACK: f32 = 0.55;
+        const RELEASE: f32 = 0.009;
+        self.level += (peak - self.level) * if peak > self.level { ATTACK } else { RELEASE };
+        let over = self.level / self.law.threshold;
+        self.gain = if over > 1.0 { over.powf(self.law.slope) } else { 1.0 };
+        self.gain
+    }
 }
 
 impl Treatment {
@@ -80,6 +143,7 @@ impl Treatment {
             top,
             width,
             drive,
+            levelling: Levelling::of(&track.voice, family),
         }
     }
 }
@@ -128,6 +192,7 @@ pub(super) type SumFrame = [f32; LANES];
 pub(super) struct Group {
     filters: Cascade<LANES, 3>,
     drive: [f32; LANES],
+    levellers: Vec<Leveller>,
     matrices: Vec<[f32; 4]>,
     sends: Vec<(f32, f32)>,
     /// What each lane gives to each lane of the sums.
@@ -161,6 +226,7 @@ impl Group {
     fn new(tracks: &[Track], texture: &Texture, frames: usize, apart: bool) -> Self {
         let mut filters = Cascade::flat();
         let mut drive = [1.0; LANES];
+        let mut levellers = Vec::new();
         let mut matrices = Vec::new();
         let mut sends = Vec::new();
         for (i, track) in tracks.iter().enumerate() {
@@ -175,6 +241,11 @@ impl Group {
                 filters.set(lane, 2, t.top);
                 drive[lane] = t.drive as f32;
             }
+            levellers.push(Leveller {
+                law: t.levelling,
+                level: 0.0,
+                gain: 1.0,
+            });
             matrices.push(matrix(track.pan, t.width, level(track.level_db + TRIM_DB) / t.drive));
             sends.push((send(track.room), send(track.hall)));
         }
@@ -188,6 +259,7 @@ impl Group {
         Self {
             filters,
             drive,
+            levellers,
             matrices,
             sends,
             desk,
@@ -227,6 +299,19 @@ impl Group {
             }
             side_by_side(signals, lanes);
             self.filters.process(lanes);
+            for cell in lanes.chunks_mut(CELL) {
+                let peaks = peaks(cell);
+                let (mut from, mut to) = ([1.0; LANES], [1.0; LANES]);
+                for (i, leveller) in self.levellers.iter_mut().enumerate() {
+                    let before = leveller.gain;
+                    let after = leveller.step(peaks[2 * i].max(peaks[2 * i + 1]));
+                    (from[2 * i], from[2 * i + 1]) = (before, before);
+                    (to[2 * i], to[2 * i + 1]) = (after, after);
+                }
+                if from != [1.0; LANES] || to != [1.0; LANES] {
+                    ramp(cell, from, to);
+                }
+            }
             sum(lanes, &self.drive, &self.desk, sums);
         }
         for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
@@ -250,6 +335,34 @@ widened! {
         let signals = signals.map(|signal| &signal[..n]);
         for (t, lane) in lanes.iter_mut().enumerate() {
             *lane = std::array::from_fn(|i| sane(signals[i][t]));
+        }
+    }
+}
+
+widened! {
+    /// The largest magnitude of each lane.
+    fn peaks(cell: &[[f32; LANES]]) -> [f32; LANES] {
+        let mut peaks = [0.0f32; LANES];
+        for lane in cell {
+            for i in 0..LANES {
+                let x = lane[i].abs();
+                peaks[i] = if x > peaks[i] { x } else { peaks[i] };
+            }
+        }
+        peaks
+    }
+}
+
+widened! {
+    /// A gain for each lane, on its way from one value to another within the cell.
+    fn ramp(cell: &mut [[f32; LANES]], from: [f32; LANES], to: [f32; LANES]) {
+        let share = 1.0 / cell.len() as f32;
+        let step: [f32; LANES] = std::array::from_fn(|i| (to[i] - from[i]) * share);
+        for (t, lane) in cell.iter_mut().enumerate() {
+            let t = (t + 1) as i32 as f32;
+            for i in 0..LANES {
+                lane[i] *= from[i] + step[i] * t;
+            }
         }
     }
 }
