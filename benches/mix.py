@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How a mix survives mono and a telephone's loudspeaker, and how its bands balance, beside real recordings in the same run.
+"""How a mix survives mono and a telephone's loudspeaker, how its bands balance, and how hard it is limited, beside real
+recordings in the same run.
 
     cargo build --release -p synchresis-cli && scripts/media
     pip install numpy soundfile pyloudnorm
@@ -12,6 +13,8 @@ Printed per style, and as range and middle of the real recordings:
   low side      energy of the side signal below 120 Hz against the middle's there, dB
   mono          loudness of the mono sum against stereo, LU
   phone         loudness of the mono sum between 350 Hz and 8 kHz (24 dB an octave) against stereo, LU
+  limiter       what the master's limiter takes, dB, in the loudest tenth of the time, and the share of the time in which it
+                takes more than 6 dB: from the sound before and after the master, a millisecond at a time
   bands         energy in 8 octave bands, 63 Hz to 8 kHz, dB against their sum; `off` is the mean distance of the bands
                 from the middle of the real recordings, beside the same figure for a real recording left out of the middle
 """
@@ -73,9 +76,23 @@ def measure(wav):
     }
 
 
+def limiting(before, after):
+    """(Reduction that a tenth of the time exceeds in dB, share of the time above 6 dB); 0 is where the limiter rests."""
+    a, rate = soundfile.read(before, always_2d=True)
+    b, _ = soundfile.read(after, always_2d=True)
+    cell = rate // 1000
+    n = min(len(a), len(b)) // cell * cell
+    a, b = ((x[:n] ** 2).sum(axis=1).reshape(-1, cell).sum(axis=1) for x in (a, b))
+    heard = a > 1e-7 * a.max()
+    gain = 10 * np.log10(np.maximum(b[heard], 1e-20) / a[heard])
+    taken = np.percentile(gain, 99.5) - gain
+    return float(np.percentile(taken, 90)), float((taken > 6).mean())
+
+
 def shown(name, m, off):
     bands = " ".join(f"{b:6.1f}" for b in m["bands"])
-    print(f"{name:22} {m['correlation']:5.2f} {m['low side']:7.1f} {m['mono']:6.1f} {m['phone']:6.1f}  {bands}  {off:5.1f}")
+    limiter = "{:4.1f} {:5.1%}".format(*m["limiter"]) if "limiter" in m else " " * 10
+    print(f"{name:22} {m['correlation']:5.2f} {m['low side']:7.1f} {m['mono']:6.1f} {m['phone']:6.1f} {limiter}  {bands}  {off:5.1f}")
 
 
 def main():
@@ -99,19 +116,21 @@ def main():
     def off(m):
         return float(np.abs(m["bands"] - middle).mean())
 
-    print(f"{'':22} {'corr':>5} {'lowside':>7} {'mono':>6} {'phone':>6}  " + " ".join(f"{c:>6}" for c in CENTRES) + "    off")
+    print(f"{'':22} {'corr':>5} {'lowside':>7} {'mono':>6} {'phone':>6} {'limiter':>10}  " + " ".join(f"{c:>6}" for c in CENTRES) + "    off")
     for name, m in real:
         shown(name[:22], m, off(m))
     print()
     ours = []
     for style in styles:
-        wav = work / f"{style}.wav"
-        subprocess.run([BINARY, "--quiet", "--cache-dir", work / "cache", "mix", options.clip, "--style", style, "--seed", options.seed,
-                        "--original", "drop", "--soundbank", "none", "-o", wav], check=True, stdout=subprocess.DEVNULL)
-        ours.append(measure(wav))
+        wavs = {stage: work / f"{style}-{stage}.wav" for stage in ("render", "mix")}
+        for stage, wav in wavs.items():
+            subprocess.run([BINARY, "--quiet", "--cache-dir", work / "cache", stage, options.clip, "--style", style, "--seed",
+                            options.seed, "--original", "drop", "--soundbank", "none", "-o", wav], check=True, stdout=subprocess.DEVNULL)
+        ours.append(measure(wavs["mix"]) | {"limiter": limiting(wavs["render"], wavs["mix"])})
         shown(style, ours[-1], off(ours[-1]))
     for name, group in (("real, middle", [m for _, m in real]), ("ours, middle", ours)):
         print(f"{name:22} " + "  ".join(f"{k} {statistics.median(m[k] for m in group):.2f}" for k in ("correlation", "low side", "mono", "phone"))
+              + (f"  limiter {statistics.median(m['limiter'][0] for m in group):.1f} dB, worst {max(m['limiter'][1] for m in group):.1%} of the time above 6 dB" if group is ours else "")
               + f"  off {statistics.median(off(m) for m in group):.1f}")
 
 
