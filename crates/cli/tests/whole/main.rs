@@ -6,6 +6,7 @@
 #![allow(missing_docs)]
 
 mod bad_input;
+mod banks;
 mod bench;
 mod cancel;
 mod film;
