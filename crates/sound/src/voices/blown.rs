@@ -10,9 +10,10 @@ use realfft::RealFftPlanner;
 use synchresis_cue::Articulation;
 
 use crate::SAMPLE_RATE;
+use crate::lanes::widened;
 
-use super::filter::{Svf, SvfShape};
-use super::noise::{Chance, Drift, White};
+use super::filter::SvfShape;
+use super::noise::{Chance, Drift, Hiss};
 use super::tones::Tone;
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
 use super::wave::{Period, Shelf, turns};
@@ -43,6 +44,7 @@ struct Voice {
     chance: Chance,
     air_level: f32,
     velocity: f32,
+    gain: f32,
     attack_s: f32,
     age_s: f32,
     release_s: f32,
@@ -66,9 +68,7 @@ pub(crate) struct Blown {
     seed: u64,
     rotor: Rotor,
     tail: u32,
-    white: White,
-    air: Svf,
-    air_shape: SvfShape,
+    air: Hiss,
 }
 
 impl Blown {
@@ -88,9 +88,10 @@ impl Blown {
             seed,
             rotor: Rotor::new(),
             tail: 0,
-            white: White::new(&mut Chance::new(seed, 0x6169_7200)),
-            air: Svf::default(),
-            air_shape: SvfShape::new(tone.air.1.max(middle * tone.air.3), tone.air.2),
+            air: Hiss::new(
+                &SvfShape::new(tone.air.1.max(middle * tone.air.3), tone.air.2),
+                &mut Chance::new(seed, 0x6169_7200),
+            ),
         }
     }
 
@@ -108,8 +109,8 @@ impl Blown {
 }
 
 impl Voice {
-    fn render(&mut self, tone: &Tone, control: &Control, air: &[f32; QUANTUM], out: &mut Frame) -> bool {
-        let gain = 0.1 * (self.velocity / 0.8).powf(tone.loud);
+    fn render(&mut self, tone: &Tone, control: &Control, air: &[f32], out: &mut Frame) -> bool {
+        let gain = self.gain;
         let from = if self.first { self.begun } else { 0 };
         self.first = false;
         let dt = (QUANTUM - from) as f32 / SAMPLE_RATE as f32;
@@ -183,13 +184,7 @@ impl Voice {
                     steps,
                     &mut own[from..],
                 );
-                let (left, right) = (mouth.pan.0 * gain, mouth.pan.1 * gain);
-                for (o, x) in out.l.iter_mut().zip(&own) {
-                    *o += x * left;
-                }
-                for (o, x) in out.r.iter_mut().zip(&own) {
-                    *o += x * right;
-                }
+                place(&own, (mouth.pan.0 * gain, mouth.pan.1 * gain), out);
             }
             mouth.turn = aim;
         }
@@ -203,11 +198,20 @@ impl Voice {
             }
             self.air_level = aim;
         }
-        for ((l, r), x) in out.l.iter_mut().zip(&mut out.r).zip(&sound) {
-            *l += x * gain;
-            *r += x * gain;
+        if tone.players == 1 || tone.air.0 > 0.0 {
+            place(&sound, (gain, gain), out);
         }
         !(self.released && self.envelope < 2e-5)
+    }
+}
+
+widened! {
+    /// Adds a sound to both sides, each with its gain.
+    fn place(sound: &[f32; QUANTUM], gain: (f32, f32), out: &mut Frame) {
+        for ((l, r), x) in out.l.iter_mut().zip(&mut out.r).zip(sound) {
+            *l += x * gain.0;
+            *r += x * gain.1;
+        }
     }
 }
 
@@ -262,6 +266,7 @@ impl Instrument for Blown {
             drift: Drift::new(&mut chance, (0.05 * QUANTA, 0.3 * QUANTA)),
             air_level: 0.0,
             velocity: g.velocity,
+            gain: 0.1 * (g.velocity / 0.8).powf(tone.loud),
             attack_s,
             age_s: 0.0,
             release_s: tone.release_s * if short { 0.6 } else { 1.0 },
@@ -296,16 +301,10 @@ impl Instrument for Blown {
     fn render(&mut self, control: &Control, out: &mut Frame) -> bool {
         let mut i = 0;
         let tone = self.tone;
-        // One breath for the whole instrument, shaped once.
-        let mut air = [0.0; QUANTUM];
-        if tone.air.0 > 0.0 && !self.voices.is_empty() {
-            self.white.fill(&mut air);
-            for x in &mut air {
-                *x = self.air.band(&self.air_shape, *x);
-            }
-        }
+        // One breath for the whole instrument.
+        let (air, _) = self.air.next();
         while i < self.voices.len() {
-            if self.voices[i].render(tone, control, &air, out) {
+            if self.voices[i].render(tone, control, air, out) {
                 i += 1;
             } else {
                 self.voices.swap_remove(i);

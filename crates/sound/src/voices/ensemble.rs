@@ -9,8 +9,8 @@ use synchresis_cue::Articulation;
 use crate::SAMPLE_RATE;
 use crate::lanes::widened;
 
-use super::filter::{Svf, SvfShape};
-use super::noise::{Chance, Drift, White};
+use super::filter::SvfShape;
+use super::noise::{Chance, Drift, Hiss};
 use super::sections::{Bowing, Section};
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
 use super::wave::{Compass, Shelf, Swarm};
@@ -28,6 +28,7 @@ struct Voice {
     open: f32,
     bow: f32,
     velocity: f32,
+    loud: f32,
     attack_s: f32,
     release_s: f32,
     age_s: f32,
@@ -54,9 +55,7 @@ pub(crate) struct Ensemble {
     voices: Vec<Voice>,
     seed: u64,
     sway: f32,
-    white: White,
-    air: [Svf; 2],
-    air_shape: SvfShape,
+    air: Hiss,
 }
 
 impl Ensemble {
@@ -82,9 +81,7 @@ impl Ensemble {
             voices: Vec::with_capacity(MOST_VOICES),
             seed,
             sway: 0.0,
-            white: White::new(&mut Chance::new(seed, 0x626f_7773)),
-            air: Default::default(),
-            air_shape: SvfShape::new(section.air.1, 0.6),
+            air: Hiss::new(&SvfShape::new(section.air.1, 0.6), &mut Chance::new(seed, 0x626f_7773)),
         }
     }
 
@@ -114,7 +111,7 @@ impl Voice {
         self.tremor[side] * 1.25
     }
 
-    fn render(&mut self, s: &Section, control: &Control, slow: f32, air: &Frame, out: &mut Frame) -> bool {
+    fn render(&mut self, s: &Section, control: &Control, slow: f32, air: (&[f32], &[f32]), out: &mut Frame) -> bool {
         let from = if self.first { self.begun } else { 0 };
         self.first = false;
         let n = QUANTUM - from;
@@ -137,11 +134,7 @@ impl Voice {
             .clamp(0.0, 1.1);
         self.open += (open - self.open) * 0.35;
         let bright = self.open.clamp(0.0, 1.1).powf(1.4);
-        let mut level = 0.12
-            * (self.velocity / 0.8).powf(s.loud)
-            * self.envelope
-            * (1.0 + 0.5 * self.accent)
-            * (1.0 + s.unsteady * wander);
+        let mut level = 0.12 * self.loud * self.envelope * (1.0 + 0.5 * self.accent) * (1.0 + s.unsteady * wander);
         if s.bowing == Bowing::Spiccato {
             level *= 1.3;
         }
@@ -188,7 +181,7 @@ impl Voice {
         if self.bow > QUIET {
             let goal = self.bow * (-dt / s.air.2).exp();
             let (bow, step) = (self.bow, (goal - self.bow) / n as f32);
-            for (side, air) in [(&mut out.l, &air.l), (&mut out.r, &air.r)] {
+            for (side, air) in [(&mut out.l, air.0), (&mut out.r, air.1)] {
                 for (i, (o, x)) in side[from..].iter_mut().zip(&air[from..]).enumerate() {
                     *o += x * (bow + step * i as i32 as f32);
                 }
@@ -206,17 +199,6 @@ widened! {
             let i = i as i32 as f32;
             *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
         }
-    }
-}
-
-widened! {
-    /// The band of a noise, both sides at once.
-    fn band(state: &mut [Svf; 2], shape: &SvfShape, noise: &mut Frame) {
-        let [mut a, mut b] = *state;
-        for (l, r) in noise.l.iter_mut().zip(&mut noise.r) {
-            (*l, *r) = (a.band(shape, *l), b.band(shape, *r));
-        }
-        *state = [a, b];
     }
 }
 
@@ -250,6 +232,7 @@ impl Instrument for Ensemble {
             open: 0.0,
             bow: 0.12 * s.air.0 * if sharp { 1.0 } else { 0.35 } * (0.3 + 0.7 * g.velocity),
             velocity: g.velocity,
+            loud: (g.velocity / 0.8).powf(s.loud),
             attack_s: self.attack_s(g),
             release_s: s.release_s
                 * if g.articulation == Articulation::Staccato {
@@ -291,15 +274,10 @@ impl Instrument for Ensemble {
         self.sway = (self.sway + 0.11 / QUANTA).fract();
         let slow = (self.sway * std::f32::consts::TAU).sin();
         let sounding = !self.voices.is_empty();
-        let mut air = Frame::SILENT;
-        if self.voices.iter().any(|v| v.bow > QUIET) {
-            self.white.fill(&mut air.l);
-            self.white.fill(&mut air.r);
-            band(&mut self.air, &self.air_shape, &mut air);
-        }
+        let air = self.air.next();
         let mut i = 0;
         while i < self.voices.len() {
-            if self.voices[i].render(self.section, control, slow, &air, out) {
+            if self.voices[i].render(self.section, control, slow, air, out) {
                 i += 1;
             } else {
                 self.voices.swap_remove(i);

@@ -1,5 +1,8 @@
 //! Chance, seeded: the small generators behind every voice's variation and every noise.
 
+use super::filter::{Svf, SvfShape};
+use super::track::QUANTUM;
+
 /// A permuted congruential generator (PCG-XSH-RR 64/32, O'Neill 2014): small, quick, the same on every machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance {
@@ -75,6 +78,35 @@ impl White {
                 *sample = (x as i32) as f32 * (1.0 / 2_147_483_648.0);
             }
         }
+    }
+}
+
+/// Breath or bow: a band of noise, shaped once and read round and round (1.4 s a round, which nobody hears in a hiss).
+#[derive(Debug, Clone)]
+pub(crate) struct Hiss {
+    points: Vec<f32>,
+    at: usize,
+}
+
+impl Hiss {
+    const LENGTH: usize = 512 * QUANTUM;
+
+    /// The band of `shape`.
+    pub(crate) fn new(shape: &SvfShape, chance: &mut Chance) -> Self {
+        let mut points = vec![0.0; Self::LENGTH];
+        White::new(chance).fill(&mut points);
+        let mut state = Svf::default();
+        for x in &mut points {
+            *x = state.band(shape, *x);
+        }
+        Self { points, at: 0 }
+    }
+
+    /// The next quantum for the left, and one from elsewhere for the right.
+    pub(crate) fn next(&mut self) -> (&[f32], &[f32]) {
+        self.at = (self.at + QUANTUM) % Self::LENGTH;
+        let other = (self.at + Self::LENGTH / 2) % Self::LENGTH;
+        (&self.points[self.at..][..QUANTUM], &self.points[other..][..QUANTUM])
     }
 }
 

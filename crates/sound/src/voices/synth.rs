@@ -39,6 +39,7 @@ struct Voice {
     low_phase: u32,
     filter: [Svf; 2],
     velocity: f32,
+    loud: f32,
     age_s: f32,
     envelope: f32,
     gain: f32,
@@ -154,7 +155,7 @@ impl Voice {
             let shape = SvfShape::new(self.bright.min(19_000.0), p.peak);
             low_pass(&mut self.filter, &shape, p.drive, &mut left[from..], &mut right[from..]);
         }
-        let loud = 0.15 * (self.velocity / 0.8).powf(p.loud);
+        let loud = self.loud;
         for (side, own) in [(&mut out.l, &left), (&mut out.r, &right)] {
             for (o, x) in side.iter_mut().zip(own) {
                 *o += x * loud;
@@ -240,6 +241,7 @@ impl Instrument for Synth {
             low_phase: 0,
             filter: Default::default(),
             velocity: g.velocity,
+            loud: 0.15 * (g.velocity / 0.8).powf(p.loud),
             age_s: 0.0,
             envelope: 0.0,
             gain: 0.0,
