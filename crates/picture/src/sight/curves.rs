@@ -10,10 +10,10 @@ const STEP_S: f64 = 0.1;
 /// Values of a longer film: the step grows so that there are no more.
 const MOST: f64 = 12_000.0;
 /// How long a frame may be repeated before the repetition is rest, seconds.
-const REPEAT_S: f64 = 0.15;
+pub(crate) const REPEAT_S: f64 = 0.15;
 
 /// Motion of every frame, 0 to 1: as measured within shots; across borders and flashes, where nothing can be measured,
-/// that of the nearest frame within the shot; in a repeated frame, that of the next new one if it comes soon.
+/// that of the nearest frame within the shot; in a repeated frame, that of the next new one if it comes soon after the last.
 pub(crate) fn motion(film: &Film<'_>, found: &Found) -> Vec<f32> {
     let n = film.glances.len();
     let mut motion: Vec<Option<f32>> = film.glances.iter().map(|g| Some(g.motion)).collect();
@@ -30,19 +30,20 @@ pub(crate) fn motion(film: &Film<'_>, found: &Found) -> Vec<f32> {
             }
         }
     }
-    let mut i = n;
-    let mut next: Option<(f64, Option<f32>)> = None;
-    while i > 0 {
-        i -= 1;
-        let g = &film.glances[i];
-        if g.fresh {
-            next = Some((g.time_s, motion[i]));
-        } else {
-            motion[i] = match next {
-                Some((t, m)) if t - g.time_s <= REPEAT_S => m,
-                _ => Some(0.0),
-            };
+    // A run of repeated frames is part of the motion if the frames that differ on both its sides come soon after one
+    // another; else it is rest, and what moves after it moves in one step.
+    let mut from = 0;
+    for i in 0..=n {
+        if film.glances.get(i).is_some_and(|g| !g.fresh) {
+            continue;
         }
+        let time = |k: usize| film.glances.get(k).map_or(f64::INFINITY, |g| g.time_s);
+        let soon = time(i) - time(from) <= REPEAT_S;
+        let moved = motion.get(i).copied().flatten();
+        for m in motion.iter_mut().take(i).skip(from + 1) {
+            *m = if soon { moved } else { Some(0.0) };
+        }
+        from = i;
     }
     // What is unknown takes the nearest known value on its own side of the border.
     let mut filled = vec![0f32; n];

@@ -107,8 +107,14 @@ impl Watcher {
             self.estimator
                 .estimate(&self.before, &self.now, frame.height as f32 / frame.width as f32)
         };
-        // Speeds are per second since the last frame that differed. A gap of more than a second is a still that ended.
-        let lapse = (time_s - self.before_s).clamp(1.0 / 240.0, 1.0) as f32;
+        // Speeds are per second since the last frame that differed, unless that was a still that has ended: then all of
+        // the movement lies between this frame and the one before.
+        let since = if time_s - self.before_s > curves::REPEAT_S {
+            last_s
+        } else {
+            self.before_s
+        };
+        let lapse = (time_s - since).clamp(1.0 / 240.0, 1.0) as f32;
         self.glances.push(Glance::new(
             frame.index,
             time_s,

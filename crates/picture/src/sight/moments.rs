@@ -5,37 +5,53 @@ use synchresis_cue::{Moment, round_to};
 use super::glance::Film;
 use super::shots::Found;
 
-/// Half of the span over which motion before and after is compared, seconds.
-const SPAN_S: f64 = 0.12;
+/// How far motion before and after is looked at, seconds. What is nearer weighs more, so that the step is greatest at the
+/// very frame where motion changes, and the same on both sides, so that a single burst is not taken for its end.
+const SPAN_S: f64 = 0.16;
 /// Two peaks are never nearer than this, seconds.
 const APART_S: f64 = 0.4;
+/// A burst of motion has an end as well: that end counts for less than its beginning.
+const END: f64 = 0.8;
 
-/// Where motion breaks off or bursts out within a shot: the largest steps of the motion's mean over 0.12 s, each at least
-/// an eighth of full motion and well above the shot's own restlessness.
+/// Where motion breaks off or bursts out within a shot: the largest steps of the motion, each at least an eighth of full
+/// motion and well above the shot's own restlessness. A burst stands at the first frame that has moved, an impact at the
+/// last.
 pub(crate) fn motion_peaks(film: &Film<'_>, found: &Found, motion: &[f32]) -> Vec<Moment> {
-    let n = film.glances.len();
+    let n = film.glances.len().min(motion.len());
     if n < 3 {
         return Vec::new();
     }
-    let mut sums = vec![0f64; n + 1];
-    for (i, &m) in motion.iter().enumerate() {
-        sums[i + 1] = sums[i] + f64::from(m);
-    }
-    let mean = |a: usize, b: usize| {
-        if b > a {
-            (sums[b] - sums[a]) / (b - a) as f64
-        } else {
-            0.0
+    let time = |i: usize| film.glances[i].time_s;
+    // Motion is what lies between two frames: `motion[i]` speaks of the time since frame `i - 1`.
+    let weighed = |frames: &mut dyn Iterator<Item = usize>, boundary: f64| {
+        let (mut sum, mut whole) = (0.0, 0.0);
+        for i in frames {
+            let (from, to) = ((time(i - 1) - boundary).abs(), (time(i) - boundary).abs());
+            let (near, far) = (from.min(to), from.max(to).min(SPAN_S));
+            if near >= SPAN_S {
+                break;
+            }
+            // The weight falls in a straight line to 0 at the end of the span.
+            let weight = (far - near) * (1.0 - (near + far) / (2.0 * SPAN_S));
+            sum += weight * f64::from(motion[i]);
+            whole += weight;
         }
+        if whole > 0.0 { sum / whole } else { 0.0 }
     };
-    let mut steps: Vec<(usize, f64)> = Vec::new();
+    // Where, how large, and how large beside the others.
+    let mut steps: Vec<(usize, f64, f64)> = Vec::new();
     for i in 1..n {
-        let t = film.glances[i].time_s;
         let (from, to) = found.within(i);
-        let a = film.glances.partition_point(|g| g.time_s < t - SPAN_S).max(from);
-        let b = film.glances.partition_point(|g| g.time_s < t + SPAN_S).min(to);
-        if a < i && i < b && !found.near_border(film, i, 0.15) {
-            steps.push((i, (mean(i, b) - mean(a, i)).abs()));
+        let to = to.min(n);
+        if from + 1 < i && i < to && !found.near_border(film, i, 0.15) {
+            let boundary = time(i - 1);
+            let after = weighed(&mut (i..to), boundary);
+            let before = weighed(&mut (from + 1..i).rev(), boundary);
+            if after >= before {
+                steps.push((i, after - before, after - before));
+            } else {
+                steps.push((i - 1, before - after, (before - after) * END));
+            }
         }
     }
     let mut sizes: Vec<f64> = steps.iter().map(|s| s.1).collect();
@@ -43,14 +59,10 @@ pub(crate) fn motion_peaks(film: &Film<'_>, found: &Found, motion: &[f32]) -> Ve
     let restless = sizes.get(sizes.len() / 2).copied().unwrap_or(0.0);
     let least = (3.0 * restless).max(0.12);
     steps.retain(|s| s.1 >= least);
-    steps.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    steps.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
     let mut taken: Vec<(usize, f64)> = Vec::new();
-    for (i, size) in steps {
-        let t = film.glances[i].time_s;
-        if taken
-            .iter()
-            .all(|&(j, _)| (film.glances[j].time_s - t).abs() >= APART_S)
-        {
+    for (i, size, _) in steps {
+        if taken.iter().all(|&(j, _)| (time(j) - time(i)).abs() >= APART_S) {
             taken.push((i, size));
         }
     }
