@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Where chance is drawn from.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Write a report here that any browser opens: one HTML file.
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
     /// Print the document to stdout.
     #[arg(long)]
     json: bool,
@@ -34,6 +37,7 @@ pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
             audio: args.audio.clone(),
             document: args.document.clone(),
             seed: args.seed,
+            report: args.report.clone(),
         };
         Ok(synchresis_studio::evaluate(&trial, place)?)
     })

@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod compare;
 mod config;
 mod doctor;
 mod evaluate;
@@ -56,6 +57,8 @@ enum Command {
     Film(film::Args),
     /// Say how well a sound and a picture hold together, beside chance.
     Evaluate(evaluate::Args),
+    /// Put the figures of two films, or of two documents, side by side.
+    Compare(compare::Args),
     /// List the styles.
     Styles(styles::Args),
     /// Say what is installed, what is missing, and how to get it.
@@ -99,6 +102,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Mux(args) => stage::run(Stage::Mux, &args, &place),
         Command::Film(args) => film::run(&args, &place),
         Command::Evaluate(args) => evaluate::run(&args, &place),
+        Command::Compare(args) => compare::run(&args, &place),
         Command::Styles(args) => styles::run(&args),
         Command::Doctor => doctor::run(&place),
     }

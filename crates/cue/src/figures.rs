@@ -1,6 +1,6 @@
 //! The arithmetic of sync: figures of hits against musical events, each with its chance level, and a verdict.
 
-use crate::{Figure, Sync, fast_dtw, round_to};
+use crate::{Figure, Rhythm, Sync, fast_dtw, round_to};
 
 /// Circular shifts that chance is the mean of.
 pub const SHIFTS: usize = 1000;
@@ -56,11 +56,45 @@ pub fn sync(hits: &[f64], events: &[f64], frame_s: f64, duration_s: f64, seed: u
         precision: figure(real.precision, chance.precision, 6),
         recall: figure(real.recall, chance.recall, 6),
         rhythm_consistency: None,
+        rhythm: None,
         verdict: String::new(),
         offsets,
     };
     out.verdict = verdict(&out);
     out
+}
+
+/// Beats of librosa's tracker count for the seed's score above this share of the strongest onset.
+pub const BEAT_FLOOR: f64 = 0.40;
+/// A frame counts for the seed's score if more colour values than this changed since the frame before.
+pub const CHANGE_FLOOR: u64 = 225_000;
+/// What counts for the seed's score comes this far apart at least, seconds.
+const CHANGE_GAP_S: f64 = 1.0;
+
+/// The picture's events of the seed's score: the times of the `changes` (when, and how many colour values changed, in
+/// order of time) above [`CHANGE_FLOOR`] that come a second or more after the last that was taken.
+pub fn picture_events(changes: impl IntoIterator<Item = (f64, u64)>) -> Vec<f64> {
+    let mut events: Vec<f64> = Vec::new();
+    for (time_s, values) in changes {
+        // A microsecond forgives times that went through a division.
+        let free = events.last().is_none_or(|last| time_s - last >= CHANGE_GAP_S - 1e-6);
+        if values > CHANGE_FLOOR && free {
+            events.push(time_s);
+        }
+    }
+    events
+}
+
+/// What the seed's score is made from: `beats` and picture `events` in seconds, and how they lie beside each other.
+pub fn rhythm(beats: &[f64], events: &[f64]) -> Rhythm {
+    let (beats, events) = (sorted(beats), sorted(events));
+    let warp = fast_dtw(&beats, &events, 1);
+    Rhythm {
+        distance: warp.as_ref().map_or(0.0, |w| round_to(w.distance, 6)),
+        path: warp.map_or_else(Vec::new, |w| w.path),
+        beats,
+        events,
+    }
 }
 
 /// The seed system's own score for beats and picture events in seconds: `1 / (1 + distance / path length)` of the fast
@@ -433,6 +467,18 @@ mod tests {
         let f = rhythm_consistency(&[1.0], &[1.5, 2.0], 10.0, 1).expect("both there");
         assert!((f.value - 1.0 / (1.0 + 1.5 / 2.0)).abs() < 1e-6);
         assert!(rhythm_consistency(&[], &[1.0], 10.0, 1).is_none());
+    }
+
+    #[test]
+    fn picture_events_crowd_or_start_at_the_floor() {
+        let changes = (0..100).map(|i| (f64::from(i) / 30.0, 225_000 + u64::from(i > 10)));
+        let events = picture_events(changes);
+        let want = [11.0, 41.0, 71.0].map(|i| i / 30.0);
+        assert_eq!(events, want);
+        let r = rhythm(&[0.5, 1.5], &events);
+        assert_eq!(r.path.first(), Some(&(0, 0)));
+        assert_eq!(r.path.last(), Some(&(1, 2)));
+        assert!(rhythm(&[], &events).path.is_empty());
     }
 
     #[test]

@@ -34,6 +34,6 @@ pub use score::{
 };
 pub use sighting::{Colour, Curve, Curves, Moment, Sample, Shot, Sighting, Transition};
 pub use spotting::{Bar, Hit, HitKind, Spotting, TempoCandidate};
-pub use sync::{Figure, Sync};
+pub use sync::{Figure, Rhythm, Sync};
 pub use units::{Key, Meter, Mode, Rational, Tempo, decibel_to_gain, gain_to_decibel, round_to};
 pub use watch::{Cancelled, Silent, Watch};

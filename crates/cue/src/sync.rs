@@ -33,13 +33,29 @@ pub struct Sync {
     pub precision: Figure,
     /// Share of the hits with an event within ±50 ms.
     pub recall: Figure,
-    /// The seed system's own score, for comparison only: see `docs/evaluate.md`.
+    /// The seed system's own score, for comparison only: `docs/document.md` says why it never leads.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rhythm_consistency: Option<Figure>,
+    /// What `rhythm_consistency` was made from, where `evaluate` looked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rhythm: Option<Rhythm>,
     /// The verdict in a sentence.
     pub verdict: String,
     /// Per hit: time in seconds, and offset of the nearest event in milliseconds (absent where none was heard).
     pub offsets: Vec<(f64, Option<f64>)>,
+}
+
+/// What the seed system's score was made from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Rhythm {
+    /// Beats of librosa's tracker over 0.40 of the normalised onset strength, seconds.
+    pub beats: Vec<f64>,
+    /// Frames in which more than 225,000 colour values change, a second or more apart, seconds.
+    pub events: Vec<f64>,
+    /// Sum of the distances along the path, seconds; 0 without beats or events.
+    pub distance: f64,
+    /// Which beat was laid beside which event (numbers in the lists above), by fast DTW with radius 1.
+    pub path: Vec<(usize, usize)>,
 }
 
 impl Section for Sync {

@@ -84,84 +84,28 @@ pub fn decode_frames(
 ) -> Result<Decoded, MediaError> {
     let (width, height) = analysis_size(footage, options);
     let (wide, high) = (width as usize, height as usize);
-    let bytes = wide * high * 3 / 2;
-    let job = job(footage, input, options, (width, height), limits);
-    let length = footage.duration_s;
-    let mut clock = FrameClock::default();
-    let ((), messages) = child::run(tools, limits, watch, job, |pipes| {
-        enlarge(&pipes.out);
-        // Frames are read ahead on a thread of their own, so that ffmpeg seldom waits for what looks at them.
-        thread::scope(|scope| {
-            let (full, frames) = sync_channel::<(Vec<u8>, f64)>(READ_AHEAD);
-            let (empty, spent) = sync_channel::<Vec<u8>>(READ_AHEAD + 2);
-            let reading = scope.spawn(move || {
-                let mut nut = nut::Reader::new(BufReader::with_capacity(1 << 16, pipes.out), bytes);
-                loop {
-                    let mut buffer = spent.try_recv().unwrap_or_default();
-                    match nut.next(&mut buffer) {
-                        Ok(Some(time_s)) if full.send((buffer, time_s)).is_ok() => {}
-                        Ok(_) => return Ok(()),
-                        Err(error) => return Err(error),
-                    }
-                }
-            });
-            loop {
-                let (buffer, time_s) = match frames.recv_timeout(Duration::from_millis(50)) {
-                    Ok(frame) => frame,
-                    Err(RecvTimeoutError::Timeout) => {
-                        watch.check()?;
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => break,
-                };
-                watch.check()?;
-                let time_s = clock.next(time_s);
-                let (y, chroma) = buffer.split_at_checked(wide * high).unwrap_or_default();
-                let (cb, cr) = chroma.split_at_checked(wide * high / 4).unwrap_or_default();
-                if cr.len() != wide * high / 4 {
-                    return Err(Halt::Pipe(std::io::ErrorKind::InvalidData.into()));
-                }
-                let frame = Frame {
-                    index: clock.frames - 1,
-                    time_s,
-                    width: wide,
-                    height: high,
-                    y,
-                    cb,
-                    cr,
-                };
-                if each(frame).is_break() {
-                    return Ok(Finish::Stop(()));
-                }
-                if length > 0.0 {
-                    watch.progress((time_s / length).clamp(0.0, 1.0));
-                }
-                let _ = empty.try_send(buffer);
-            }
-            drop(frames);
-            match reading.join() {
-                Ok(Ok(())) => Ok(Finish::Wait(())),
-                Ok(Err(error)) => Err(Halt::Pipe(error)),
-                Err(_) => Err(Halt::Pipe(std::io::ErrorKind::Other.into())),
-            }
+    let pass = Pass {
+        job: job(footage, input, options, (width, height), limits),
+        input,
+        bytes: wide * high * 3 / 2,
+        ahead: READ_AHEAD,
+        length_s: footage.duration_s,
+    };
+    let (clock, complaint) = pass.run(tools, limits, watch, |buffer, index, time_s| {
+        let (y, chroma) = buffer.split_at_checked(wide * high)?;
+        let (cb, cr) = chroma.split_at_checked(wide * high / 4)?;
+        (cr.len() == wide * high / 4).then(|| {
+            each(Frame {
+                index,
+                time_s,
+                width: wide,
+                height: high,
+                y,
+                cb,
+                cr,
+            })
         })
-    })
-    .map_err(|error| match error {
-        MediaError::NotMedia { input, why } => MediaError::NoFrames { input, why },
-        other => other,
     })?;
-    let complaint = complaint::last_line(&messages);
-    if clock.frames == 0 {
-        let why = if complaint.is_empty() {
-            "it has none".into()
-        } else {
-            complaint
-        };
-        return Err(MediaError::NoFrames {
-            input: input.to_owned(),
-            why,
-        });
-    }
     let usual = if footage.video.frame_rate.value() > 0.0 {
         1.0 / footage.video.frame_rate.value()
     } else {
@@ -182,10 +126,106 @@ pub fn decode_frames(
 /// Frames read before they are asked for.
 const READ_AHEAD: usize = 8;
 
+/// One pass over the raw frames that a child writes in NUT.
+pub(crate) struct Pass<'a> {
+    pub(crate) job: Job,
+    pub(crate) input: &'a Path,
+    /// Bytes of a frame at most.
+    pub(crate) bytes: usize,
+    /// Frames that are read before they are asked for.
+    pub(crate) ahead: usize,
+    /// How long the film is, for the progress alone; 0 if unknown.
+    pub(crate) length_s: f64,
+}
+
+impl Pass<'_> {
+    /// Hands every frame to `each` with its number and its time, until it breaks; it answers `None` to a frame that is
+    /// not whole. Gives the clock after the last frame, and ffmpeg's last complaint.
+    pub(crate) fn run(
+        self,
+        tools: &Tools,
+        limits: &Limits,
+        watch: &dyn Watch,
+        mut each: impl FnMut(&mut Vec<u8>, u64, f64) -> Option<ControlFlow<()>>,
+    ) -> Result<(FrameClock, String), MediaError> {
+        let Pass {
+            job,
+            input,
+            bytes,
+            ahead,
+            length_s,
+        } = self;
+        let mut clock = FrameClock::default();
+        let ((), messages) = child::run(tools, limits, watch, job, |pipes| {
+            enlarge(&pipes.out);
+            // Frames are read ahead on a thread of their own, so that ffmpeg seldom waits for what looks at them.
+            thread::scope(|scope| {
+                let (full, frames) = sync_channel::<(Vec<u8>, f64)>(ahead);
+                let (empty, spent) = sync_channel::<Vec<u8>>(ahead + 2);
+                let reading = scope.spawn(move || {
+                    let mut nut = nut::Reader::new(BufReader::with_capacity(1 << 16, pipes.out), bytes);
+                    loop {
+                        let mut buffer = spent.try_recv().unwrap_or_default();
+                        match nut.next(&mut buffer) {
+                            Ok(Some(time_s)) if full.send((buffer, time_s)).is_ok() => {}
+                            Ok(_) => return Ok(()),
+                            Err(error) => return Err(error),
+                        }
+                    }
+                });
+                loop {
+                    let (mut buffer, time_s) = match frames.recv_timeout(Duration::from_millis(50)) {
+                        Ok(frame) => frame,
+                        Err(RecvTimeoutError::Timeout) => {
+                            watch.check()?;
+                            continue;
+                        }
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    };
+                    watch.check()?;
+                    let time_s = clock.next(time_s);
+                    match each(&mut buffer, clock.frames - 1, time_s) {
+                        None => return Err(Halt::Pipe(std::io::ErrorKind::InvalidData.into())),
+                        Some(ControlFlow::Break(())) => return Ok(Finish::Stop(())),
+                        Some(ControlFlow::Continue(())) => {}
+                    }
+                    if length_s > 0.0 {
+                        watch.progress((time_s / length_s).clamp(0.0, 1.0));
+                    }
+                    let _ = empty.try_send(buffer);
+                }
+                drop(frames);
+                match reading.join() {
+                    Ok(Ok(())) => Ok(Finish::Wait(())),
+                    Ok(Err(error)) => Err(Halt::Pipe(error)),
+                    Err(_) => Err(Halt::Pipe(std::io::ErrorKind::Other.into())),
+                }
+            })
+        })
+        .map_err(|error| match error {
+            MediaError::NotMedia { input, why } => MediaError::NoFrames { input, why },
+            other => other,
+        })?;
+        let complaint = complaint::last_line(&messages);
+        if clock.frames == 0 {
+            let why = if complaint.is_empty() {
+                "it has none".into()
+            } else {
+                complaint
+            };
+            return Err(MediaError::NoFrames {
+                input: input.to_owned(),
+                why,
+            });
+        }
+        Ok((clock, complaint))
+    }
+}
+
 /// Times of frames: in order, and what comes after the last.
 #[derive(Debug, Default)]
-struct FrameClock {
-    frames: u64,
+pub(crate) struct FrameClock {
+    pub(crate) frames: u64,
     last_s: f64,
     last_step_s: Option<f64>,
 }

@@ -313,6 +313,13 @@ pub fn encode_film(
         run = if takes_song(container, &audio.codec) {
             run.args(["-c:a", "copy"])
         } else {
+            if audio.codec.starts_with("pcm_f") {
+                // Floats may be anything; an encoder stops at what is no number.
+                run = run.args([
+                    "-af",
+                    "aeval=exprs=if(isnan(val(ch))\\,0\\,clip(val(ch)\\,-4\\,4)):c=same",
+                ]);
+            }
             run.args(container.audio_codec().options().iter().copied())
                 .args(["-ar", "48000", "-ac", "2"])
         };

@@ -8,6 +8,7 @@
 //! frames. A file appears under its name whole or not at all, and a child never outlives the call that started it.
 
 mod audio;
+mod change;
 mod child;
 mod complaint;
 mod container;
@@ -28,6 +29,7 @@ mod sniff;
 mod tools;
 
 pub use audio::{AudioOptions, Heard, decode_audio, decode_song};
+pub use change::{CHANGED_VALUES, Change, changed_values};
 pub use container::{AudioCodec, Container};
 pub use decode::{DecodeOptions, Decoded, analysis_size, decode_frames};
 pub use encode::{AudioJob, FilmJob, FrameSink, PixelLayout, RATE, SampleSink, Song, encode_audio, encode_film};

@@ -1,24 +1,19 @@
 //! How well a sound and a picture hold together, whoever made them.
 
-use std::ops::ControlFlow;
+pub(crate) mod page;
+mod plot;
+pub(crate) mod witness;
+
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use synchresis_cue::{Document, Figure, Footage, Sighting, Spotting, Sync, Transition, figures, round_to};
-use synchresis_media::{AudioOptions, DecodeOptions, decode_audio, decode_frames, decode_song, probe};
-use synchresis_picture::sight::{Matrix, Watcher};
-use synchresis_sound::SAMPLE_RATE;
-use synchresis_sound::hear::OnsetDetector;
+use synchresis_cue::{Document, Figure, Sighting, Spotting, Sync, Transition, figures};
 
-use crate::cache::Key;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
-use crate::open::identity;
-use crate::run::Outcome;
+use crate::run::{Outcome, write_whole};
 use crate::world::World;
-
-/// Version of what is seen and heard here.
-const EVALUATE: u32 = 1;
+use page::Exhibit;
+use witness::{Rhythmic, Witnessed, rhythmic, witness};
 
 /// A motion peak or flash must be this strong to count as something the picture does.
 const STRONG: f64 = 0.5;
@@ -34,14 +29,8 @@ pub struct Trial {
     pub document: Option<PathBuf>,
     /// Where chance is drawn from.
     pub seed: u64,
-}
-
-/// What the picture does and what is heard, before any figure.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Witnessed {
-    pub(crate) footage: Footage,
-    pub(crate) sighting: Sighting,
-    pub(crate) events: Vec<f64>,
+    /// Where a report goes that a browser shows, if one is wanted.
+    pub report: Option<PathBuf>,
 }
 
 /// Judges `trial`: a document with `footage`, `sighting` and `sync`.
@@ -49,6 +38,50 @@ pub(crate) struct Witnessed {
 /// # Errors
 /// A film without picture or sound, or a document without hits.
 pub fn evaluate(trial: &Trial, world: &dyn World) -> Result<Outcome, StudioError> {
+    let judged = judged(trial, world)?;
+    let mut ledger = Ledger::new(None);
+    ledger.put(&judged.witnessed.footage)?;
+    ledger.put(&judged.witnessed.sighting)?;
+    ledger.put(&judged.sync)?;
+    ledger.provenance(trial.seed, world)?;
+    let mut told = table(&judged.sync);
+    if let Some(path) = &trial.report {
+        world.begin("reporting");
+        let page = page::of(&[judged.exhibit()], None)?;
+        write_whole(path, page.as_bytes(), "writing the report to")?;
+        told.push(format!("report: {}", path.display()));
+    }
+    Ok(Outcome {
+        document: ledger.document().clone(),
+        result: None,
+        told,
+    })
+}
+
+/// A trial and what came of it.
+pub(crate) struct Judged {
+    pub(crate) name: String,
+    pub(crate) witnessed: Witnessed,
+    pub(crate) rhythmic: Rhythmic,
+    pub(crate) sync: Sync,
+}
+
+impl Judged {
+    /// As the page shows it.
+    pub(crate) fn exhibit(&self) -> Exhibit<'_> {
+        Exhibit {
+            name: self.name.clone(),
+            sync: &self.sync,
+            scene: Some(page::Scene {
+                witnessed: &self.witnessed,
+                rhythmic: &self.rhythmic,
+            }),
+        }
+    }
+}
+
+/// Watches, listens and judges.
+pub(crate) fn judged(trial: &Trial, world: &dyn World) -> Result<Judged, StudioError> {
     let witnessed = witness(&trial.video, trial.audio.as_deref(), world)?;
     let hits = match &trial.document {
         Some(path) => {
@@ -68,17 +101,30 @@ pub fn evaluate(trial: &Trial, world: &dyn World) -> Result<Outcome, StudioError
         }
         None => seen(&witnessed.sighting),
     };
-    let sync = judge(&witnessed, &hits, trial.seed);
-    let mut ledger = Ledger::new(None);
-    ledger.put(&witnessed.footage)?;
-    ledger.put(&witnessed.sighting)?;
-    ledger.put(&sync)?;
-    ledger.provenance(trial.seed, world)?;
-    let told = table(&sync);
-    Ok(Outcome {
-        document: ledger.document().clone(),
-        result: None,
-        told,
+    let mut sync = judge(&witnessed, &hits, trial.seed);
+    let rhythmic = rhythmic(&trial.video, trial.audio.as_deref(), &witnessed.footage, world)?;
+    if let Some(changes) = &rhythmic.changes {
+        let beats: Vec<f64> = rhythmic
+            .beats
+            .iter()
+            .filter(|beat| beat.1 > figures::BEAT_FLOOR)
+            .map(|beat| beat.0)
+            .collect();
+        let events = figures::picture_events(changes.iter().copied());
+        sync.rhythm_consistency =
+            figures::rhythm_consistency(&beats, &events, witnessed.sighting.duration_s, trial.seed);
+        sync.rhythm = Some(figures::rhythm(&beats, &events));
+    }
+    let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = match &trial.audio {
+        Some(song) => format!("{} with {}", file(&trial.video), file(song)),
+        None => file(&trial.video),
+    };
+    Ok(Judged {
+        name,
+        witnessed,
+        rhythmic,
+        sync,
     })
 }
 
@@ -92,6 +138,9 @@ fn table(sync: &Sync) -> Vec<String> {
     row("beat alignment", sync.beat_alignment);
     row("precision at 50 ms", sync.precision);
     row("recall at 50 ms", sync.recall);
+    if let Some(figure) = sync.rhythm_consistency {
+        row("rhythm consistency", figure);
+    }
     lines.push(sync.verdict.clone());
     lines
 }
@@ -130,69 +179,4 @@ pub(crate) fn seen(sighting: &Sighting) -> Vec<f64> {
     let frame_s = 1.0 / sighting.frame_rate.max(1.0);
     hits.dedup_by(|later, earlier| *later - *earlier < 1.5 * frame_s);
     hits
-}
-
-/// Watches and listens, or remembers.
-fn witness(video: &Path, audio: Option<&Path>, world: &dyn World) -> Result<Witnessed, StudioError> {
-    let name = |path: &Path| identity(path).map(|key| key.as_str().to_owned());
-    let known = name(video).zip(audio.map_or(Some(String::new()), name));
-    let key = Key::new("witnessed", EVALUATE, &known);
-    if let Some(witnessed) = world.cache().json("witnessed", &key).filter(|_| known.is_some()) {
-        return Ok(witnessed);
-    }
-    let (tools, limits) = (world.tools()?, world.limits());
-    world.begin("opening");
-    let footage = probe(video, tools, limits, world)?;
-    world.begin("watching");
-    let matrix = if footage.video.height >= 720 {
-        Matrix::Bt709
-    } else {
-        Matrix::Bt601
-    };
-    let mut watcher = Watcher::new(matrix);
-    let mut broken = None;
-    let decoded = decode_frames(
-        &footage,
-        video,
-        DecodeOptions::default(),
-        tools,
-        limits,
-        world,
-        |frame| match watcher.see(&frame) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    if let Some(error) = broken {
-        return Err(error.into());
-    }
-    let sighting = watcher.finish(footage.duration_s.max(decoded.end_s));
-    world.begin("listening");
-    let mut ears = OnsetDetector::new(SAMPLE_RATE, 2);
-    let options = AudioOptions {
-        rate: SAMPLE_RATE,
-        channels: 2,
-    };
-    let mut listen = |samples: &[f32]| {
-        ears.push(samples);
-        ControlFlow::Continue(())
-    };
-    match audio {
-        Some(song) => decode_song(song, options, tools, limits, world, &mut listen)?,
-        None => decode_audio(&footage, video, options, tools, limits, world, &mut listen)?,
-    };
-    let events = ears.finish().iter().map(|onset| round_to(onset.time_s, 5)).collect();
-    let witnessed = Witnessed {
-        footage,
-        sighting,
-        events,
-    };
-    world
-        .cache()
-        .put_json("witnessed", &key, &witnessed)
-        .map_err(StudioError::cache)?;
-    Ok(witnessed)
 }

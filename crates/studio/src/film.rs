@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{Hearing, Look, Pace, Rational, Section, Storyboard};
+use synchresis_cue::{Hearing, Look, Pace, Rational, Section, Storyboard, Sync};
 use synchresis_media::{Container, MediaError};
 use synchresis_picture::paint::{Artwork, FilmOptions, GENRES, GenreTable, Heard, storyboard};
 
@@ -20,9 +20,9 @@ use crate::sections::{Licence, Licences, VideoReconstruction};
 use crate::world::World;
 
 /// Versions of the stages' code.
-const HEARING: u32 = 1;
-const STORYBOARD: u32 = 1;
-const FILM: u32 = 1;
+const HEARING: u32 = 2;
+const STORYBOARD: u32 = 2;
+const FILM: u32 = 2;
 
 /// Longest side an artwork is kept at: a film's crop of it is never larger.
 const LONGEST: u32 = 4096;
@@ -141,6 +141,8 @@ pub(crate) struct Listened {
     pub(crate) hearing: Hearing,
     pub(crate) harmonic: Vec<f32>,
     pub(crate) percussive: Vec<f32>,
+    /// When something begins to sound, seconds, to a few milliseconds, and how clearly, 0 to 1.
+    pub(crate) attacks: Vec<(f64, f32)>,
 }
 
 /// Makes the film.
@@ -172,26 +174,47 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         output_path: order.output.display().to_string(),
     })?;
     ledger.put(&order.brief)?;
-    let artworks = artworks(order, world)?;
-    let listened = hear(ledger, order, world)?;
-    let board = board(ledger, order, &listened, &artworks, world)?;
-    let inputs = (
-        &board,
-        identity(&order.song).map(|key| key.as_str().to_owned()),
-        names(&order.artworks),
-    );
-    let key = Key::new("film-made", FILM, &inputs);
-    world.begin("painting");
+    let mut gallery = Gallery::new(order);
+    let listened = hear(ledger, order, &mut gallery, world)?;
+    let board = board(ledger, order, &listened, &mut gallery, world)?;
+    let song = identity(&order.song).map(|key| key.as_str().to_owned());
+    let arts = names(&order.artworks);
+    let known = song.is_some() && arts.iter().all(Option::is_some);
+    let container = order
+        .output
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    let key = Key::new("film-made", FILM, &(&board, song, arts, &container));
     let began = world.seconds();
-    paint::run(order, &board, artworks, world)?;
+    let kept = world.cache().file("film", &key, &container).filter(|_| known);
+    let verdict = world.cache().json::<Sync>("film-judged", &key);
+    let how = match (kept, verdict) {
+        (Some(kept), Some(sync)) => {
+            world.begin("copying");
+            put_copy(&kept, &order.output)?;
+            ledger.put(&sync)?;
+            ("cached", sync)
+        }
+        _ => {
+            world.begin("painting");
+            paint::run(order, &board, gallery.take(world)?, world)?;
+            let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
+            if known {
+                keep(&order.output, &key, &container, &sync, world)?;
+            }
+            ("made", sync)
+        }
+    };
+    let (how, sync) = how;
     let section = VideoReconstruction {
         output_path: order.output.display().to_string(),
         picture_copied: false,
         notes: Vec::new(),
     };
     ledger.put(&section)?;
-    ledger.note::<VideoReconstruction>(&key, world.seconds() - began, "made");
-    let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
+    ledger.note::<VideoReconstruction>(&key, world.seconds() - began, how);
     ledger.put(&Licences {
         used: vec![Licence {
             what: "the song and the artworks".into(),
@@ -249,6 +272,66 @@ fn names(paths: &[PathBuf]) -> Vec<Option<String>> {
         .collect()
 }
 
+/// Keeps a film that was made, so that the same command takes no time again.
+fn keep(film: &Path, key: &Key, container: &str, sync: &Sync, world: &dyn World) -> Result<(), StudioError> {
+    let copy = || -> std::io::Result<()> {
+        let mut pending = world.cache().create("film", key, container)?;
+        std::io::copy(&mut std::fs::File::open(film)?, pending.file())?;
+        pending.keep()?;
+        world.cache().put_json("film-judged", key, sync)
+    };
+    copy().map_err(StudioError::cache)
+}
+
+/// Puts a film that was kept under its name, whole or not at all.
+fn put_copy(kept: &Path, output: &Path) -> Result<(), StudioError> {
+    let failed = |e| StudioError::file("writing the film to", output, e);
+    let folder = output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".synchresis-")
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let mut from = std::fs::File::open(kept).map_err(failed)?;
+    std::io::copy(&mut from, file.as_file_mut()).map_err(failed)?;
+    let kept = file.persist(output).map_err(|e| failed(e.error))?;
+    // A temporary file is for its owner alone; a film is as readable as any other.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = kept.set_permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    #[cfg(not(unix))]
+    let _ = kept;
+    Ok(())
+}
+
+/// The artworks, opened when they are first needed.
+struct Gallery<'a> {
+    order: &'a FilmOrder,
+    artworks: Option<Vec<Artwork>>,
+}
+
+impl<'a> Gallery<'a> {
+    fn new(order: &'a FilmOrder) -> Self {
+        Self { order, artworks: None }
+    }
+
+    fn open(&mut self, world: &dyn World) -> Result<&[Artwork], StudioError> {
+        if self.artworks.is_none() {
+            self.artworks = Some(artworks(self.order, world)?);
+        }
+        Ok(self.artworks.as_deref().unwrap_or_default())
+    }
+
+    fn take(mut self, world: &dyn World) -> Result<Vec<Artwork>, StudioError> {
+        self.open(world)?;
+        Ok(self.artworks.unwrap_or_default())
+    }
+}
+
 fn artworks(order: &FilmOrder, world: &dyn World) -> Result<Vec<Artwork>, StudioError> {
     world.begin("opening");
     let mut artworks = Vec::new();
@@ -272,8 +355,12 @@ fn artworks(order: &FilmOrder, world: &dyn World) -> Result<Vec<Artwork>, Studio
     Ok(artworks)
 }
 
-fn hear(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Listened, StudioError> {
-    world.begin("listening");
+fn hear(
+    ledger: &mut Ledger,
+    order: &FilmOrder,
+    gallery: &mut Gallery<'_>,
+    world: &dyn World,
+) -> Result<Listened, StudioError> {
     let fps = order.brief.fps.value();
     let song = identity(&order.song).map(|key| key.as_str().to_owned());
     let key = Key::new("listened", HEARING, &(&song, fps.to_string()));
@@ -284,6 +371,9 @@ fn hear(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Lis
     {
         Some(listened) => listened,
         None => {
+            // A broken picture is told before a song is heard.
+            gallery.open(world)?;
+            world.begin("listening");
             let listened = listen::run(&order.song, fps, world)?;
             world
                 .cache()
@@ -302,7 +392,7 @@ fn board(
     ledger: &mut Ledger,
     order: &FilmOrder,
     listened: &Listened,
-    artworks: &[Artwork],
+    gallery: &mut Gallery<'_>,
     world: &dyn World,
 ) -> Result<Storyboard, StudioError> {
     let brief = &order.brief;
@@ -317,6 +407,7 @@ fn board(
         hearing,
         &listened.harmonic,
         &listened.percussive,
+        &listened.attacks,
         brief,
         &table,
         names(&order.artworks),
@@ -328,7 +419,7 @@ fn board(
             parts_step_s: 1.0 / brief.fps.value().max(1.0),
             harmonic: listened.harmonic.clone(),
             percussive: listened.percussive.clone(),
-            ..Heard::from(hearing)
+            ..Heard::from(hearing).struck_at(&listened.attacks)
         };
         let options = FilmOptions {
             look: brief.look,
@@ -340,7 +431,11 @@ fn board(
             size: brief.size,
             seed: brief.seed,
         };
-        let infos: Vec<_> = artworks.iter().map(|artwork| artwork.info().clone()).collect();
+        let infos: Vec<_> = gallery
+            .open(world)?
+            .iter()
+            .map(|artwork| artwork.info().clone())
+            .collect();
         Ok(storyboard(&heard, &infos, &options, &genres))
     })
 }

@@ -4,6 +4,7 @@
 
 mod brief;
 mod cache;
+mod compare;
 mod compose;
 mod doctor;
 mod error;
@@ -25,6 +26,7 @@ mod world;
 
 pub use brief::{Brief, FrameChoice, Music, Soundbank};
 pub use cache::{Cache, Key, Pending};
+pub use compare::{Comparison, Side, compare};
 pub use compose::styles;
 pub use doctor::{Line, Report, examine};
 pub use error::StudioError;

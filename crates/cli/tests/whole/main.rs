@@ -10,6 +10,8 @@ mod banks;
 mod bench;
 mod cancel;
 mod film;
+mod film_inputs;
+mod judging;
 mod pictures;
 mod score;
 mod stages;

@@ -92,16 +92,16 @@ impl Planner<'_> {
         events
     }
 
-    /// The onset that a beat is heard by, where there is one within 50 ms; else the beat.
+    /// The onset that a beat is heard by, where there is one near enough; else the beat.
     pub(super) fn heard_at(&self, beat: f64) -> f64 {
-        self.onsets_within(beat, 0.05)
+        self.onsets_within(beat, HEARD_BY_S)
             .iter()
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map_or(beat, |o| o.0)
     }
 
     fn strength(&self, t: f64) -> f32 {
-        self.onsets_within(t, 0.05)
+        self.onsets_within(t, HEARD_BY_S)
             .iter()
             .map(|o| o.1 / self.full)
             .fold(0.0, f32::max)
@@ -140,6 +140,9 @@ impl Planner<'_> {
         beats.iter().skip(best).step_by(4).copied().collect()
     }
 }
+
+/// How far the onset of a beat may lie from where a tracker put the beat, seconds.
+const HEARD_BY_S: f64 = 0.075;
 
 /// Onsets off the beat are seen from this share of a full one on.
 const ONSET_SEEN: f32 = 0.45;

@@ -42,6 +42,36 @@ pub struct Heard {
     pub words: Vec<String>,
 }
 
+/// An onset of librosa's kind is the rise of its envelope, at most this long after the attack that a person hears,
+/// seconds.
+const RISE_S: f64 = 0.07;
+
+impl Heard {
+    /// The same with every onset at the attack that it belongs to, where one of `attacks` (when, and how clearly from 0 to
+    /// 1, in order of time) lies within 70 ms of it: envelopes rise a frame or two after the ear has heard it.
+    #[must_use]
+    pub fn struck_at(mut self, attacks: &[(f64, f32)]) -> Self {
+        for onset in &mut self.onsets {
+            let from = attacks.partition_point(|a| a.0 < onset.0 - RISE_S);
+            let near = attacks[from..].iter().take_while(|a| a.0 <= onset.0 + RISE_S);
+            // Clear ones count as nearer.
+            let far = |a: &(f64, f32)| (a.0 - onset.0).abs() - 0.03 * f64::from(a.1);
+            if let Some(attack) = near.min_by(|a, b| far(a).total_cmp(&far(b))) {
+                onset.0 = attack.0;
+            }
+        }
+        self.onsets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        self.onsets.dedup_by(|later, earlier| {
+            let same = later.0 - earlier.0 < 1e-6;
+            if same {
+                earlier.1 = earlier.1.max(later.1);
+            }
+            same
+        });
+        self
+    }
+}
+
 impl From<&Hearing> for Heard {
     fn from(hearing: &Hearing) -> Self {
         let curves = &hearing.curves;

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use synchresis_cue::round_to;
 use synchresis_media::{AudioOptions, decode_song};
-use synchresis_sound::hear::{self, Listener, PaceListener, Resampler};
+use synchresis_sound::hear::{self, Listener, OnsetDetector, PaceListener, Resampler};
 
 use super::Listened;
 use crate::error::StudioError;
@@ -34,6 +35,7 @@ pub(super) fn run(song: &Path, fps: f64, world: &dyn World) -> Result<Listened, 
 /// Everything that listens to the same samples.
 struct Ears {
     listener: Listener,
+    attacks: OnsetDetector,
     resampler: Resampler,
     pace: PaceListener,
     mono: Vec<f32>,
@@ -44,6 +46,7 @@ impl Ears {
     fn new(fps: f64) -> Self {
         Self {
             listener: Listener::new(RATE, 2),
+            attacks: OnsetDetector::new(RATE, 2),
             resampler: Resampler::new(RATE, hear::RATE),
             pace: PaceListener::new(fps, MARGINS),
             mono: Vec::new(),
@@ -53,6 +56,7 @@ impl Ears {
 
     fn hear(&mut self, samples: &[f32]) {
         self.listener.push(samples);
+        self.attacks.push(samples);
         self.mono.clear();
         self.mono
             .extend(samples.chunks_exact(2).map(|frame| 0.5 * (frame[0] + frame[1])));
@@ -67,10 +71,12 @@ impl Ears {
         self.pace.push(&self.low);
         let curves = self.pace.finish();
         let heard = self.listener.finish();
+        let attacks = self.attacks.finish();
         Listened {
             hearing: heard.hearing,
             harmonic: curves.harmonic,
             percussive: curves.percussive,
+            attacks: attacks.iter().map(|a| (round_to(a.time_s, 5), a.strength)).collect(),
         }
     }
 }

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Films beside the seed system's way, and beside bare encoding.
+
+    cargo build --release -p synchresis-cli
+    python3 benches/film.py sync  --songs SONG… --art PICTURE… [--looks pulse,cut] [--seconds 20]
+    python3 benches/film.py speed --songs SONG  --art PICTURE… [--seconds 30] [--pairs 3]
+    python3 benches/film.py memory --songs SONG --art PICTURE…
+
+`sync` makes a film of each song with `--look seed` (the seed system's way in pixels: a plain cross-fade along the song's
+energy) and with our looks, judges each by `synchresis evaluate` and prints every figure with chance beside it. `speed`
+paints and encodes, then lets ffmpeg encode the same frames from a raw file with the same settings, in turn. `memory` is
+the peak of all processes for one minute and for ten.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/synchresis"
+OURS = ["calm", "dream", "pulse", "cut", "kaleido", "prism", "film"]
+# The settings of the film's encoder; `crates/media/src/container.rs` has them.
+ENCODER = "-c:v libx264 -preset {preset} -crf {crf} -pix_fmt yuv420p".split()
+
+
+def quiet(*args, **more):
+    subprocess.run([str(a) for a in args], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+
+
+def part(song, seconds, folder):
+    """The first `seconds` of a song from 20 s in, as a file of its own."""
+    out = folder / f"{pathlib.Path(song).stem.replace(' ', '-')}.flac"
+    if not out.exists():
+        quiet("ffmpeg", "-y", "-nostdin", "-ss", 20, "-i", song, "-t", seconds, "-ac", 2, "-ar", 44100, out)
+    return out
+
+
+def film(song, art, look, out, *more):
+    quiet(BINARY, "film", song, *art, "-o", out, "--look", look, "--force", *more)
+
+
+def sync(args, folder):
+    names = [("hit_rate_1f", "hits 1f"), ("beat_alignment", "BAS"), ("rhythm_consistency", "rhythm")]
+    print(f"{'song':<20}{'look':<9}{'hits':>5}" + "".join(f"{n:>9}{'chance':>8}" for _, n in names))
+    ahead = {name: [0, 0] for name, _ in names}
+    for song in args.songs:
+        short = part(song, args.seconds, folder)
+        seed = None
+        for look in ["seed"] + args.looks.split(","):
+            out = folder / f"{short.stem}-{look}.mp4"
+            film(short, args.art, look, out)
+            run = subprocess.run([BINARY, "evaluate", out, "--json"], check=True, capture_output=True)
+            found = json.loads(run.stdout)["sync"]
+            if not args.keep:
+                out.unlink()
+            cells = ""
+            for name, _ in names:
+                figure = found.get(name)
+                cells += f"{figure['value']:>9.3f}{figure['chance']:>8.3f}" if figure else f"{'–':>9}{'–':>8}"
+                if look == "seed":
+                    continue
+                ours, theirs = (f.get(name, {}).get("value", 0.0) for f in (found, seed))
+                ahead[name][0] += ours > theirs
+                ahead[name][1] += 1
+            if look == "seed":
+                seed = {name: found.get(name) or {} for name, _ in names}
+            print(f"{short.stem[:19]:<20}{look:<9}{found['hits']:>5}{cells}", flush=True)
+    print("ahead of the seed:", ", ".join(f"{name} {a} of {n}" for name, (a, n) in ahead.items()))
+
+
+def timed(args, stdin=None):
+    before, began = os.times(), time.monotonic()
+    quiet(*args)
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.monotonic() - began, cpu
+
+
+def speed(args, folder):
+    song = part(args.songs[0], args.seconds, folder)
+    out, raw = folder / "film.mp4", folder / "frames.yuv"
+    make = [BINARY, "film", song, *args.art, "-o", out, "--look", args.look, "--force", "--no-cache"]
+    # Hearing comes once for all looks: the film is made twice with the cache, so that the second only paints.
+    quiet(*make[:-1])
+    quiet("ffmpeg", "-y", "-nostdin", "-i", out, "-an", "-f", "rawvideo", raw)
+    encoder = [a.format(preset=args.preset, crf=args.crf) for a in ENCODER]
+    bare = ["ffmpeg", "-y", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "768x768", "-framerate", 30, "-i", raw,
+            *encoder, folder / "bare.mp4"]
+    walls, cpus, ours, theirs = [], [], [], []
+    for k in range(args.pairs):
+        # Another seed each time: hearing is remembered, painting is not.
+        a = painting([*make[:-1], "--seed", k + 1, "--json"])
+        b = timed(bare)
+        walls.append(a[0] / b[0])
+        cpus.append(a[1] / b[1])
+        ours.append(a)
+        theirs.append(b)
+        print(f"paint and encode {a[0]:.1f} s ({a[1]:.1f} CPU), encode alone {b[0]:.1f} s ({b[1]:.1f} CPU)", flush=True)
+    wall = statistics.median(walls)
+    print(f"wall ratio {wall:.2f} (aim 1.6), CPU ratio {statistics.median(cpus):.2f}; "
+          f"{args.seconds / statistics.median(o[0] for o in ours):.2f} × real time")
+
+
+def painting(make):
+    """Wall and CPU of a run less what hearing and judging took of it, by the document's own account."""
+    before, began = os.times(), time.monotonic()
+    run = subprocess.run([str(a) for a in make], check=True, capture_output=True)
+    wall, after = time.monotonic() - began, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    stages = {s["section"]: s["seconds"] for s in json.loads(run.stdout)["provenance"]["stages"]}
+    painted = stages["video_reconstruction"]
+    return painted, cpu * painted / wall
+
+
+def peak(args):
+    process = subprocess.Popen([str(a) for a in args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    most, done = 0, threading.Event()
+
+    def sample():
+        nonlocal most
+        while not done.wait(0.05):
+            ids, total = [process.pid], 0
+            for pid in ids:
+                try:
+                    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                        ids += [int(i) for i in (task / "children").read_text().split()]
+                    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                        if line.startswith("Pss:"):
+                            total += int(line.split()[1])
+                except OSError:
+                    pass
+            most = max(most, total)
+
+    watcher = threading.Thread(target=sample)
+    watcher.start()
+    process.wait()
+    done.set()
+    watcher.join()
+    return most / 1024
+
+
+def memory(args, folder):
+    for minutes in (1, 10):
+        song = folder / f"{minutes}.flac"
+        quiet("ffmpeg", "-y", "-nostdin", "-stream_loop", -1, "-i", args.songs[0], "-t", minutes * 60, "-ar", 44100, song)
+        most = peak([BINARY, "film", song, *args.art, "-o", folder / "m.mp4", "--force", "--no-cache", "--size", args.size])
+        print(f"{minutes} min at {args.size}: {most:.0f} MB at most, all processes together", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["sync", "speed", "memory"])
+    parser.add_argument("--songs", nargs="+", required=True)
+    parser.add_argument("--art", nargs="+", required=True)
+    parser.add_argument("--looks", default=",".join(OURS))
+    parser.add_argument("--look", default="pulse")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--crf", default="17")
+    parser.add_argument("--size", default="192x192")
+    parser.add_argument("--folder", type=pathlib.Path)
+    parser.add_argument("--keep", action="store_true", help="keep the films")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = args.folder or pathlib.Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        {"sync": sync, "speed": speed, "memory": memory}[args.what](args, folder)
+
+
+if __name__ == "__main__":
+    main()
