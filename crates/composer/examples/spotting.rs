@@ -19,6 +19,7 @@ fn main() {
         if only.as_ref().is_some_and(|o| *o != style.name) {
             continue;
         }
+        let mut left: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         for (seconds, share) in [(30.0, 1), (60.0, 1), (120.0, 2), (1200.0, 20)] {
             let (mut cuts, mut taken, mut weight, mut kept) = (0usize, 0usize, 0.0, 0.0);
             let (mut down, mut odd, mut free, mut bars) = (0usize, 0usize, 0usize, 0usize);
@@ -42,6 +43,10 @@ fn main() {
                         taken += 1;
                         kept += hit.weight;
                         down += usize::from(hit.beat == Some(0.0));
+                    } else {
+                        let why = hit.reason.rsplit("left, ").next().unwrap_or_default();
+                        let why: String = why.chars().filter(|c| !c.is_ascii_digit()).take(36).collect();
+                        *left.entry(why).or_default() += 1;
                     }
                 }
                 let mut pulse: Vec<f64> = spotting.bars.iter().filter(|b| !b.free).map(|b| b.bpm).collect();
@@ -74,6 +79,9 @@ fn main() {
                 percent(steps, pairs),
                 ms / runs as f64
             );
+        }
+        for (why, count) in left {
+            println!("    {count:4} left: {why}…");
         }
     }
 }

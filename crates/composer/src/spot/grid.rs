@@ -4,7 +4,7 @@ use synchresis_cue::{Bar, Hit, HitKind, Meter, Mood, Spotting};
 
 use super::moments::{Weighed, ring};
 use super::reach::{self, Laid, Path, Rules, Target};
-use super::{smooth, tempo};
+use super::{PUSH_S, push, smooth, tempo};
 use crate::dice::Dice;
 use crate::style::Style;
 
@@ -52,6 +52,7 @@ pub(super) fn lay(
         others: counted.others.clone(),
         eighth_s: 30.0 / bpm,
         steady,
+        push_s: PUSH_S * push::freedom(steady),
         frame_s,
         beam,
     };
@@ -70,7 +71,8 @@ pub(super) fn lay(
                 break;
             }
             let path = reach::search(&cue.targets, cue.window, &rules(bpm, BEAM.0));
-            cost += path.cost + far * far * (0.3 + 0.05 * cue.targets.len() as f64);
+            cost +=
+                path.cost - pushed(&path, cue, &counted, steady) + far * far * (0.6 + 0.2 * cue.targets.len() as f64);
             seconds += path.end_s - cue.targets[0].time_s;
         }
         if cost < best.0 {
@@ -80,7 +82,7 @@ pub(super) fn lay(
     let rules = rules(best.1, BEAM.1);
     let paths: Vec<Path> = cues
         .iter()
-        .map(|c| smooth::smooth(reach::search(&c.targets, c.window, &rules), &c.targets, &rules))
+        .map(|c| smooth::smooth(reach::search(&c.targets, c.window, &rules), &rules))
         .collect();
     assemble(weighed, &cues, &paths, &rules, &counted, duration, candidates)
 }
@@ -201,6 +203,7 @@ fn assemble(
         let rest = silence(path.end_s, next, rules, i + 1 == cues.len());
         bars.extend(rest.iter().map(|laid| counted.bar(laid)));
     }
+    let last_ring = bars.iter().rposition(|b| !b.free).map_or(0, |i| i + 1);
     let mut hits: Vec<Hit> = Vec::with_capacity(weighed.len());
     for (i, m) in weighed.into_iter().enumerate() {
         let already_left = m.left.is_some();
@@ -214,12 +217,38 @@ fn assemble(
             let (bar, place, off) = near?;
             (!already_left && off.abs() < 1e-7 && !bars[bar].free).then_some((bar, place))
         });
+        let pushed = || {
+            let alone = (0..times.len()).all(|k| places[k].is_none() || push::apart(times[k], hit.time_s));
+            let alone = alone
+                && hits
+                    .iter()
+                    .rev()
+                    .find(|h| h.taken)
+                    .is_none_or(|h| push::apart(h.time_s, hit.time_s));
+            (alone && !already_left)
+                .then(|| push::place(&bars, last_ring, rules.steady, hit.time_s, hit.weight))
+                .flatten()
+        };
         match place {
             Some((bar, place)) => {
                 hit.taken = true;
                 hit.bar = Some(bar);
                 hit.beat = Some(f64::from(place) / 2.0);
                 hit.reason = format!("{what}: {}", landing(bar, place, bars.get(bar)));
+                let grid = bars
+                    .get(bar)
+                    .map(|b| b.start_s + f64::from(place) / 2.0 * b.quarter_s());
+                if let Some(ms) = grid.map(|g| (hit.time_s - g) * 1000.0).filter(|ms| ms.abs() > 1e-3) {
+                    let how = if ms < 0.0 { "pushed" } else { "held" };
+                    hit.reason.push_str(&format!(", {how} by {:.0} ms to it", ms.abs()));
+                }
+            }
+            None if let Some((bar, beat)) = pushed() => {
+                let ms = (hit.time_s - bars[bar].start_s - beat * bars[bar].quarter_s()) * 1000.0;
+                hit.taken = true;
+                hit.bar = Some(bar);
+                hit.beat = Some(beat);
+                hit.reason = format!("{what}: {}", pushing(bar, beat, ms, bars[bar].free));
             }
             None if !already_left => hit.reason = format!("{what}: left, {}", missing(near, &bars)),
             None => {}
@@ -257,6 +286,29 @@ fn landing(bar: usize, place: u32, laid: Option<&Bar>) -> String {
         p if p % 2 == 0 => format!("lands on beat {} of bar {number}", p / 2 + 1),
         p => format!("lands after beat {} of bar {number}", p / 2 + 1),
     }
+}
+
+fn pushing(bar: usize, beat: f64, ms: f64, free: bool) -> String {
+    let (number, on) = (bar + 1, beat.floor() + 1.0);
+    let how = if ms < 0.0 { "pushed" } else { "held" };
+    match beat.fract() {
+        _ if free => format!("struck inside the free bar {number}"),
+        0.0 => format!("beat {on} of bar {number} is {how} by {:.0} ms to it", ms.abs()),
+        _ => format!(
+            "the note after beat {on} of bar {number} is {how} by {:.0} ms to it",
+            ms.abs()
+        ),
+    }
+}
+
+/// What the hits that a path leaves out and a player would still reach are worth.
+fn pushed(path: &Path, cue: &Cue, counted: &Counted, steady: f64) -> f64 {
+    let bars: Vec<Bar> = path.bars.iter().map(|laid| counted.bar(laid)).collect();
+    let taken = |i: usize| path.taken.iter().any(|t| t.0 == i);
+    let left = cue.targets.iter().enumerate().filter(|(i, _)| !taken(*i));
+    left.filter(|(_, t)| push::place(&bars, bars.len(), steady, t.time_s, t.weight).is_some())
+        .map(|(_, t)| reach::WORTH * 0.7 * t.weight)
+        .sum()
 }
 
 fn missing(near: Option<(usize, u32, f64)>, bars: &[Bar]) -> String {

@@ -4,11 +4,13 @@
 //! weighted frames by which the moments miss an eighth (what Dorico's *Find Tempo* does). Dynamic programming then
 //! lays bars from hit to hit: every gap between two taken hits is a whole number of eighths at a tempo that changes by
 //! at most [`SLEW`] from one bar to the next and stays within [`BAND`] of the main tempo; what does not fit goes into
-//! an odd bar, a pickup, a fermata, or is left out with the reason.
+//! an odd bar, a pickup, a fermata. What still misses by less than a player pushes or holds a beat ([`PUSH_S`]) is played
+//! there; the rest is left out with the reason.
 
 mod cues;
 mod grid;
 mod moments;
+mod push;
 mod reach;
 mod smooth;
 mod tempo;
@@ -22,6 +24,13 @@ pub const SLEW: f64 = 0.04;
 
 /// Largest distance of any bar's tempo from the main one, as a share.
 pub const BAND: f64 = 0.08;
+
+/// How far from an eighth a hit may lie that no tempo reaches, seconds: a player pushes or holds the beat by so
+/// much, in rubato by twice as much.
+pub const PUSH_S: f64 = 0.035;
+
+/// The same from a sixteenth between two eighths.
+pub const HOLD_S: f64 = 0.025;
 
 /// What spotting must know beside the picture, the mood and the style.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -68,7 +77,8 @@ pub fn hits(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptio
 /// Chooses hits and lays the bars that reach them.
 ///
 /// The bars tile `music_start_s` to `music_end_s` (the film's end) without a gap. Every taken hit lies on an eighth of
-/// its bar, at its own frame's time to within a microsecond. A free bar (`Bar::free`) that follows another free bar is
+/// its bar, at its own frame's time to within a microsecond; or, where no tempo reaches it, within [`PUSH_S`] of an eighth
+/// or [`HOLD_S`] of a sixteenth, or anywhere in a fermata. A free bar (`Bar::free`) that follows another free bar is
 /// silence; a free bar by itself is a fermata or the last chord's ring.
 pub fn spot(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptions) -> Spotting {
     let weighed = moments::weigh(sighting, mood, style, options);

@@ -6,7 +6,7 @@
 //! Where the optimum would break a limit, that place weighs more and the system is solved again; what is still beyond
 //! the limits is drawn back towards the search's own curve, which keeps them.
 
-use super::reach::{Path, Rules, Target};
+use super::reach::{Path, Rules};
 use super::{BAND, SLEW};
 
 /// An equality: its multiplier, the bar lines it holds with their shares, and the time they come to.
@@ -22,7 +22,7 @@ struct Run {
 }
 
 /// The same path with a smoother tempo.
-pub(super) fn smooth(mut path: Path, targets: &[Target], rules: &Rules) -> Path {
+pub(super) fn smooth(mut path: Path, rules: &Rules) -> Path {
     let mut first = 0;
     while first < path.bars.len() {
         if path.bars[first].free {
@@ -32,7 +32,7 @@ pub(super) fn smooth(mut path: Path, targets: &[Target], rules: &Rules) -> Path 
         let end = (first..path.bars.len())
             .find(|&i| path.bars[i].free)
             .unwrap_or(path.bars.len());
-        let run = Run::of(&path, targets, first, end);
+        let run = Run::of(&path, first, end);
         if let Some(eighths) = run.solve(rules) {
             let mut at = run.start_s;
             for (bar, eighth) in path.bars[first..end].iter_mut().zip(eighths) {
@@ -47,7 +47,7 @@ pub(super) fn smooth(mut path: Path, targets: &[Target], rules: &Rules) -> Path 
 }
 
 impl Run {
-    fn of(path: &Path, targets: &[Target], first: usize, end: usize) -> Self {
+    fn of(path: &Path, first: usize, end: usize) -> Self {
         let bars = &path.bars[first..end];
         let start_s = bars[0].start_s;
         let end_s = path.bars.get(end).map_or(path.end_s, |b| b.start_s);
@@ -56,7 +56,11 @@ impl Run {
             .taken
             .iter()
             .filter(inside)
-            .map(|&(t, bar, place)| (bar - first, f64::from(place), targets[t].time_s));
+            // Where the search put it: a pushed hit lies a little beside its own time.
+            .map(|&(_, bar, place)| {
+                let (laid, place) = (&path.bars[bar], f64::from(place));
+                (bar - first, place, laid.start_s + place * laid.eighth_s)
+            });
         Self {
             lens: bars.iter().map(|b| f64::from(b.len)).collect(),
             eighths: bars.iter().map(|b| b.eighth_s).collect(),
@@ -283,13 +287,7 @@ mod tests {
             })
             .collect();
         let end_s = 6.0 * 2.0 + 6.0 * 2.06;
-        let targets: Vec<Target> = [0.0, 12.0 + 3.0 * 0.2575, end_s]
-            .map(|time_s| Target {
-                time_s,
-                weight: 1.0,
-                asked: false,
-            })
-            .to_vec();
+        let hit_s = 12.0 + 3.0 * 0.2575;
         let taken = vec![(0, 0, 0), (1, 6, 3), (2, 12, 0)];
         let path = Path {
             bars,
@@ -303,10 +301,11 @@ mod tests {
             others: vec![],
             eighth_s: 0.253,
             steady: 0.5,
+            push_s: 0.0,
             frame_s: 0.04,
             beam: 10,
         };
-        let smoothed = smooth(path, &targets, &rules);
+        let smoothed = smooth(path, &rules);
         let largest = smoothed
             .bars
             .windows(2)
@@ -314,7 +313,7 @@ mod tests {
             .fold(0.0, f64::max);
         assert!(largest < 0.012, "{largest}");
         let held = &smoothed.bars[6];
-        assert!((held.start_s + 3.0 * held.eighth_s - targets[1].time_s).abs() < 1e-9);
+        assert!((held.start_s + 3.0 * held.eighth_s - hit_s).abs() < 1e-9);
         let last = &smoothed.bars[11];
         assert!((last.start_s + 8.0 * last.eighth_s - end_s).abs() < 1e-9);
     }

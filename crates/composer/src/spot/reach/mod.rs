@@ -14,7 +14,7 @@ use ways::{Move, Shape};
 const LOOK: usize = 5;
 
 /// What a hit of weight 1 is worth against the costs below.
-const WORTH: f64 = 5.0;
+pub(super) const WORTH: f64 = 8.0;
 
 /// A state this much dearer than the best of its target is not worth keeping.
 const MARGIN: f64 = 2.0;
@@ -30,6 +30,8 @@ pub(super) struct Rules {
     pub(super) eighth_s: f64,
     /// How strictly the pulse is kept, 0 to 1.
     pub(super) steady: f64,
+    /// How far beside an eighth a hit may be played, seconds.
+    pub(super) push_s: f64,
     /// Seconds a frame lasts.
     pub(super) frame_s: f64,
     /// States kept a hit.
@@ -250,31 +252,34 @@ impl<'a> Beams<'a> {
                     holds,
                     cost,
                 } = shape;
-                let made = Move {
-                    full,
-                    tail,
-                    place,
-                    holds,
-                    span,
-                    ..Move::default()
-                };
                 let cost = base + weight * self.place_cost(place, holds) + cost;
-                if cost > self.best[next] + MARGIN {
+                for (span, push) in self.spans(span, count, state.eighth_s, end) {
+                    let made = Move {
+                        full,
+                        tail,
+                        place,
+                        holds,
+                        span,
+                        ..Move::default()
+                    };
+                    let cost = cost + push;
+                    if cost > self.best[next] + MARGIN {
+                        any = true;
+                        continue;
+                    }
+                    let Some(ramp) = self.ramp(state.eighth_s, &made) else {
+                        continue;
+                    };
                     any = true;
-                    continue;
+                    let cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
+                    let eighth = ramp.at(made.bars() - 1);
+                    let line = if place > 0 {
+                        state.line_s + span + f64::from(holds - place) * eighth
+                    } else {
+                        state.line_s + span
+                    };
+                    self.push(index, next, line, eighth, cost, made);
                 }
-                let Some(ramp) = self.ramp(state.eighth_s, &made) else {
-                    continue;
-                };
-                any = true;
-                let cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
-                let eighth = ramp.at(made.bars() - 1);
-                let line = if place > 0 {
-                    time_s + f64::from(holds - place) * eighth
-                } else {
-                    time_s
-                };
-                self.push(index, next, line, eighth, cost, made);
             }
         }
         self.try_free(index, state, next, span, base) || any
@@ -294,7 +299,7 @@ impl<'a> Beams<'a> {
         let fits = free >= 6.2 * self.rules.eighth_s;
         let end = next + 1 == self.targets.len();
         let cost = match (opening && full == 0, fits) {
-            (true, true) => 0.25 + 0.5 * self.rules.steady,
+            (true, true) => 0.25 + 1.6 * self.rules.steady,
             (false, true) => 0.6 + 3.0 * self.rules.steady,
             (_, false) if end || self.targets[next].asked => 4.0,
             (_, false) => return false,

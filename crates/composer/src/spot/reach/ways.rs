@@ -6,6 +6,9 @@ use super::Beams;
 /// Cost of each half of a usual bar written as a bar of its own so that the tempo may move between them.
 const HALF: f64 = 0.06;
 
+/// Cost of playing a hit as far beside its eighth as a player may.
+const PUSH: f64 = 0.3;
+
 /// How a state was reached from its parent: bars of the usual length, then a few others, then the bar that holds the hit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Move {
@@ -147,6 +150,20 @@ impl Beams<'_> {
         ways.into_iter().take(found)
     }
 
+    /// Spans worth trying for a hit `span` seconds after the bar line, each with what its push costs: exact, as the present
+    /// tempo has it, and as far to either side as a player pushes. The end of the piece is exact.
+    pub(super) fn spans(&self, span: f64, count: u32, now: f64, end: bool) -> impl Iterator<Item = (f64, f64)> + use<> {
+        let most = if end { 0.0 } else { self.rules.push_s };
+        let now = if now > 0.0 { now } else { self.rules.eighth_s };
+        let held = now * f64::from(count) - span;
+        let steps = [0.0, held.clamp(-most, most), 0.5 * held.clamp(-most, most)];
+        let used = if held.abs() < 1e-7 || most <= 0.0 { 1 } else { 3 };
+        steps.into_iter().take(used).map(move |push| {
+            let x = if most > 0.0 { push / most } else { 0.0 };
+            (span + push, PUSH * x * x)
+        })
+    }
+
     /// The tempos that bring the move's bars to its span, or nothing if the tempo would have to bend too far.
     pub(super) fn ramp(&self, from: f64, made: &Move) -> Option<Ramp> {
         let bar = f64::from(self.rules.bar);
@@ -200,13 +217,13 @@ impl Beams<'_> {
 
     pub(super) fn change_cost(&self, ratio: f64) -> f64 {
         let x = (ratio - 1.0).abs() / SLEW;
-        (0.06 + 0.4 * self.rules.steady * self.rules.steady) * x * x
+        (0.08 + 1.2 * self.rules.steady * self.rules.steady) * x * x
     }
 
     /// Cost of a bar away from the main tempo.
     pub(super) fn off_cost(&self, eighth: f64) -> f64 {
         let x = (eighth / self.rules.eighth_s - 1.0) / BAND;
-        (0.01 + 0.03 * self.rules.steady) * x * x
+        (0.01 + 0.06 * self.rules.steady) * x * x
     }
 
     pub(super) fn ramp_cost(&self, from: f64, ramp: &Ramp, made: &Move) -> f64 {
@@ -228,21 +245,22 @@ impl Beams<'_> {
         if place == 0 {
             0.0
         } else if 2 * place == bar && bar != 6 {
-            0.12
+            0.16
         } else if place.is_multiple_of(2) || (bar == 6 && place == 3) {
-            0.25
+            0.35
         } else {
-            0.55
+            0.75
         }
     }
 
     pub(super) fn odd_cost(&self, len: u32) -> f64 {
         let base = if self.rules.others.contains(&len) {
-            0.15
+            0.2
         } else if len.is_multiple_of(2) {
-            0.32
+            0.42
         } else {
-            0.6
+            // Half a beat too many or too few: whoever counts is thrown out.
+            1.6
         };
         base * (0.5 + self.rules.steady)
     }
