@@ -13,6 +13,8 @@ pub(crate) struct Piece<'a> {
     pub(crate) grid: Grid,
     pub(crate) sections: Vec<Span>,
     pub(crate) hits: Vec<HitAt>,
+    /// Flurries of cuts, from the first to where they come to rest, in quarters: one hit and a texture.
+    pub(crate) flurries: Vec<(f64, f64)>,
     /// When everything has died, seconds.
     pub(crate) end_s: f64,
     pub(crate) seed: u64,
@@ -80,6 +82,7 @@ impl<'a> Piece<'a> {
             .collect();
         hits.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
         hits.dedup_by(|b, a| (b.time_s - a.time_s).abs() < 1e-4);
+        let flurries = flurries(spotting, &grid);
         let mut sections: Vec<Span> = cues
             .into_iter()
             .filter(|c| c.bars > 0 && c.first_bar < grid.bars().len())
@@ -100,6 +103,7 @@ impl<'a> Piece<'a> {
             grid,
             sections,
             hits,
+            flurries,
             end_s,
             seed,
         }
@@ -122,6 +126,31 @@ impl<'a> Piece<'a> {
         let (a, b) = (f64::from(curve[i]), f64::from(curve[(i + 1).min(curve.len() - 1)]));
         ((a + (b - a) * x.fract() + 1.0) / 2.0).clamp(0.0, 1.0)
     }
+}
+
+/// From each flurry's first cut to its last, where that is a quarter away or more.
+fn flurries(spotting: &Spotting, grid: &Grid) -> Vec<(f64, f64)> {
+    let cuts: Vec<(f64, bool)> = spotting
+        .hits
+        .iter()
+        .filter(|h| {
+            matches!(
+                h.kind,
+                HitKind::Flurry | HitKind::Cut | HitKind::Flash | HitKind::Dissolve | HitKind::Fade
+            )
+        })
+        .map(|h| (h.time_s, h.kind == HitKind::Flurry && h.taken))
+        .collect();
+    let mut found = Vec::new();
+    for (i, &(from, _)) in cuts.iter().enumerate().filter(|(_, c)| c.1) {
+        let last = cuts[i..].windows(2).take_while(|w| w[1].0 - w[0].0 <= 0.7).count();
+        let to = cuts[i + last].0;
+        let span = (grid.quarter_of(from), grid.quarter_of(to));
+        if span.1 - span.0 >= 1.0 {
+            found.push(span);
+        }
+    }
+    found
 }
 
 /// A theme returns with the shot that brought it; a contrast brings its own; a cue after silence begins anew.

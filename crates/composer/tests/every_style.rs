@@ -361,6 +361,140 @@ fn the_same_seed_plays_other_notes() {
     assert_eq!((a.1, a.2), (b.1, b.2));
 }
 
+/// Pitches of a track that sound at `time`, from below.
+fn sounding(track: &Track, time: f64) -> Vec<u8> {
+    let mut pitches: Vec<u8> = track
+        .notes
+        .iter()
+        .filter(|n| n.start_s <= time && n.start_s + n.duration_s > time)
+        .map(|n| n.pitch)
+        .collect();
+    pitches.sort_unstable();
+    pitches.dedup();
+    pitches
+}
+
+/// Parallel fifths and octaves, and overlaps of voices, from chord to chord in the held parts; and how many moves there were.
+fn faults(cue: &CueSheet, score: &Score) -> (usize, usize) {
+    let (mut bad, mut moves) = (0, 0);
+    for track in score.tracks.iter().filter(|t| t.layer == Layer::Pad) {
+        for pair in cue.chords.windows(2) {
+            let middle = |c: &ChordCue| (c.start_s + c.end_s) / 2.0;
+            let (a, b) = (sounding(track, middle(&pair[0])), sounding(track, middle(&pair[1])));
+            // Two notes are a drone: root and fifth.
+            if a.len() != b.len() || a.len() < 3 || a == b {
+                continue;
+            }
+            moves += 1;
+            for i in 0..a.len() {
+                for j in i + 1..a.len() {
+                    let step = |k: usize| i16::from(b[k]) - i16::from(a[k]);
+                    let same = step(i) != 0 && step(i).signum() == step(j).signum();
+                    let (before, after) = ((a[j] - a[i]) % 12, (b[j] - b[i]) % 12);
+                    if same && before == after && (after == 0 || after == 7) {
+                        bad += 1;
+                    }
+                }
+            }
+        }
+    }
+    (bad, moves)
+}
+
+/// A film and a mood that depend on the seed alone.
+fn drawn(seed: u64, style: &style::Style) -> (Vec<f64>, Mood) {
+    let unit = |k: u64| {
+        let mixed = (seed * 1000 + k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f64 / (1u64 << 24) as f64
+    };
+    let lengths: Vec<f64> = (0..6 + seed % 7).map(|k| 1.0 + 6.0 * unit(k)).collect();
+    (
+        lengths,
+        plain_mood(&style.name, 2.0 * unit(91) - 1.0, 2.0 * unit(92) - 1.0),
+    )
+}
+
+fn voices_of_whole_pieces(seeds: std::ops::Range<u64>) {
+    let styles = style::builtin();
+    let (mut bad, mut moves) = (0, 0);
+    for seed in seeds {
+        let style = &styles[seed as usize % styles.len()];
+        let (lengths, mood) = drawn(seed, style);
+        let (spotting, cue, score) = piece(&lengths, style, &mood, seed);
+        check(&spotting, &score, &mood, &format!("{} seed {seed}", style.name));
+        let found = faults(&cue, &score);
+        (bad, moves) = (bad + found.0, moves + found.1);
+    }
+    assert!(moves > 100, "nothing was judged");
+    assert!(bad * 200 <= moves, "{bad} parallels in {moves} moves");
+}
+
+#[test]
+fn held_voices_of_a_whole_piece_move_in_parallel() {
+    voices_of_whole_pieces(0..180);
+}
+
+#[test]
+#[ignore = "thousands of seeds"]
+fn held_voices_of_thousands_of_pieces_move_in_parallel() {
+    voices_of_whole_pieces(1000..5000);
+}
+
+#[test]
+fn the_hardest_hit_has_no_silence_before_it() {
+    for style in style::builtin() {
+        let mood = plain_mood(&style.name, 0.1, 0.5);
+        let (spotting, cue, score) = piece(&[6.0, 7.0, 5.0, 9.0, 8.0, 6.0], style, &mood, 4);
+        let borders: Vec<f64> = cue.form.iter().map(|s| s.start_s).collect();
+        let inner = spotting.hits.iter().filter(|h| {
+            h.taken && h.kind == HitKind::Cut && h.weight >= 0.6 && borders.iter().any(|b| (b - h.time_s).abs() < 0.04)
+        });
+        let Some(hit) = inner.max_by(|a, b| a.weight.total_cmp(&b.weight)) else {
+            continue;
+        };
+        let gap = 0.2 * 60.0 / spotting.bars[hit.bar.expect("taken")].bpm;
+        for track in score.tracks.iter().filter(|t| !matches!(t.layer, Layer::Pad)) {
+            let late = track
+                .notes
+                .iter()
+                .find(|n| n.start_s > hit.time_s - gap && n.start_s < hit.time_s - 0.04);
+            assert!(
+                late.is_none(),
+                "{}: {} plays {late:?} before {}",
+                style.name,
+                track.name,
+                hit.time_s
+            );
+        }
+    }
+}
+
+#[test]
+fn a_flurry_of_cuts_has_no_texture() {
+    let lengths = [5.0, 4.0, 0.4, 0.36, 0.4, 0.44, 0.4, 0.36, 4.0, 5.0];
+    let style = style::find("electronic-house").expect("there");
+    let mood = plain_mood("electronic-house", 0.1, 0.6);
+    let (spotting, _, score) = piece(&lengths, style, &mood, 1);
+    assert!(spotting.hits.iter().any(|h| h.kind == HitKind::Flurry && h.taken));
+    let dense = |from: f64, to: f64| {
+        let parts = score
+            .tracks
+            .iter()
+            .filter(|t| matches!(t.layer, Layer::Arpeggio | Layer::Drums));
+        parts
+            .flat_map(|t| &t.notes)
+            .filter(|n| n.start_s >= from && n.start_s < to)
+            .count() as f64
+            / (to - from)
+    };
+    assert!(
+        dense(9.2, 11.0) > 1.1 * dense(5.2, 8.0),
+        "{} against {}",
+        dense(9.2, 11.0),
+        dense(5.2, 8.0)
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(80))]
 

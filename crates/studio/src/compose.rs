@@ -16,8 +16,8 @@ use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
 const MOOD: u32 = 1;
-const SPOTTING: u32 = 1;
-const COMPOSITION: u32 = 1;
+const SPOTTING: u32 = 2;
+const COMPOSITION: u32 = 2;
 
 /// The music on paper.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use synchresis_cue::{Articulation, Meter};
 
 use crate::dice::Dice;
 use crate::orchestra::{Draft, Material, Player, place, plays_in};
-use crate::plan::Span;
+use crate::plan::{HitAt, Span};
 use crate::style::{Pattern, drum_pitch};
 
 /// A drum rhythm: a pattern a drum.
@@ -33,6 +33,7 @@ pub(crate) fn drums(player: &Player, all: &[Player], material: &Material) -> Vec
         let next = piece.sections.get(index + 1);
         let rises = next.is_some_and(|n| !n.silent && n.cue.intensity > 0.25);
         section(span, rises || span.last.is_some(), player, material, &mut notes);
+        roll(span, player, material, &mut notes);
         if let Some(q) = span.last {
             for (pitch, force) in [(36, 1.1), (49, 1.0)] {
                 notes.push(Draft {
@@ -43,6 +44,33 @@ pub(crate) fn drums(player: &Player, all: &[Player], material: &Material) -> Vec
         }
     }
     notes
+}
+
+/// The texture of a flurry of cuts: sixteenths that swell until the picture comes to rest.
+fn roll(span: &Span, player: &Player, material: &Material, notes: &mut Vec<Draft>) {
+    let lanes = ["snare", "conga-high", "wood-block-high", "shaker"];
+    let known = |name: &&&str| player.part.grooves.iter().any(|g| g.contains_key(**name));
+    let Some(pitch) = lanes.iter().find(known).and_then(|n| drum_pitch(n)) else {
+        return;
+    };
+    for &(from, to) in &material.piece.flurries {
+        let (begin, end) = ((from * 4.0).ceil() / 4.0, to.min(span.pulse_end()));
+        if from < span.from - 1e-6 || begin >= end {
+            continue;
+        }
+        let count = ((end - begin) * 4.0 - 1e-6).ceil() as usize;
+        for k in 1..count.min(64) {
+            let at = begin + 0.25 * k as f64;
+            if notes.iter().any(|n| n.pitch == pitch && (n.q - at).abs() < 0.1) {
+                continue;
+            }
+            let swell = 0.4 + 0.5 * k as f64 / count as f64;
+            notes.push(Draft {
+                articulation: Articulation::Ghost,
+                ..Draft::new(at, 0.2, pitch, swell)
+            });
+        }
+    }
 }
 
 fn section(span: &Span, fills: bool, player: &Player, material: &Material, notes: &mut Vec<Draft>) {
@@ -91,6 +119,13 @@ fn section(span: &Span, fills: bool, player: &Player, material: &Material, notes
             Some(_) if turns => (total - 1.0).max(0.0),
             _ => total,
         };
+        // A heavy hit on the next downbeat, or inside the bar, has its lead-in too.
+        let heavy = |h: &&HitAt| h.weight >= 0.75 && h.q > q + 1.4 && h.q <= q + total + 1e-6;
+        let hit = material.piece.hits.iter().find(heavy).map(|h| h.q - q);
+        let (from, to) = match hit {
+            Some(at) if fill.is_some() && from >= total && last > first => ((at - 1.0).max(0.0), at),
+            _ => (from, total),
+        };
         let mut add = |lanes: &Groove, range: std::ops::Range<f64>, dice: &mut Dice| {
             for (pitch, pattern) in &lanes.0 {
                 for step in pattern.steps(index - first, bar.meter) {
@@ -108,7 +143,7 @@ fn section(span: &Span, fills: bool, player: &Player, material: &Material, notes
                         'o' => 0.55,
                         _ => 0.95,
                     };
-                    let rise = if range.start > 0.0 || closes {
+                    let rise = if (range.start > 0.0 && range.start < to) || closes {
                         0.85 + 0.25 * step.at / total
                     } else {
                         1.0
@@ -126,8 +161,11 @@ fn section(span: &Span, fills: bool, player: &Player, material: &Material, notes
             }
         };
         add(groove, 0.0..from, &mut dice);
-        if let Some(fill) = fill.filter(|_| from < total) {
-            add(fill, from..total, &mut dice);
+        if let Some(fill) = fill.filter(|_| from < to) {
+            add(fill, from..to, &mut dice);
+        }
+        if to < total {
+            add(groove, to..total, &mut dice);
         }
     }
 }

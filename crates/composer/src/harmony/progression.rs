@@ -67,6 +67,15 @@ fn lay(
             _ => {}
         }
     }
+    // An antecedent of four bars closes on the dominant, where the theme would rest.
+    let first_bar = piece.grid.bar_at(span.from);
+    if span.cue.bars >= 7 && span.cue.role != Role::Build && theme.chords.iter().any(|c| c.1 != Function::Tonic) {
+        let phrase_end = piece.grid.quarter(first_bar + 4);
+        let at = slots.iter().position(|s| (s.1 - phrase_end).abs() < 0.05);
+        if let Some(i) = at.filter(|&i| i > 0 && i + 1 < n && line[i].1 == Function::Tonic) {
+            line[i] = dominant.clone();
+        }
+    }
     for hit in piece.hits.iter().filter(|h| h.weight >= HEAVY) {
         let at = slots.iter().position(|s| (s.0 - hit.q).abs() < 0.05);
         if let Some(i) = at.filter(|&i| i > 0) {

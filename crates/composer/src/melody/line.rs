@@ -29,6 +29,8 @@ pub(crate) enum Goal {
     Free,
     /// A tone of its chord.
     Stable,
+    /// A tone of its chord other than the tonic: the question that an antecedent leaves.
+    Open,
     /// The tonic, or else the chord's root or third.
     Home,
 }
@@ -124,6 +126,9 @@ fn alone(want: &Want, pitch: i32, chord: &Chord, taste: Taste, against: Option<u
         Goal::Free => {}
         Goal::Stable if inside => {}
         Goal::Stable => cost += 8.0,
+        Goal::Open if inside && pitch.rem_euclid(12) != i32::from(chord.key.tonic) => {}
+        Goal::Open if inside => cost += 2.5,
+        Goal::Open => cost += 8.0,
         Goal::Home if pitch.rem_euclid(12) == i32::from(chord.key.tonic) && inside => {}
         Goal::Home if inside => cost += 2.5,
         Goal::Home => cost += 10.0,

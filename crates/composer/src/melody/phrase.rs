@@ -234,7 +234,9 @@ fn wants(piece: &Piece, span: &Span, tune: &Tune, chords: &[Chord], register: (u
             for (k, &(at, len, interval)) in notes.iter().enumerate() {
                 let goal = match turn {
                     Turn::Cadence if k == last && closing && span.cue.cadence != Cadence::Half => Goal::Home,
-                    Turn::Cadence if k == last => Goal::Stable,
+                    // An antecedent asks, and so does a section that closes on the dominant; a consequent answers.
+                    Turn::Cadence if k == last && (phrase_number % 2 == 0 || closing) => Goal::Open,
+                    Turn::Cadence if k == last => Goal::Home,
                     _ => Goal::Free,
                 };
                 let at_q = q + at;

@@ -26,6 +26,9 @@ pub(super) fn write(player: &Player, inside: &dyn Fn(usize) -> bool, material: &
             (_, Some(pattern)) => rhythm(span, pattern, player, material, &led, &mut notes),
             _ => {}
         }
+        if part.plays == Plays::Arpeggio {
+            run(index, span, player, material, &led, &mut notes);
+        }
         if let Some(q) = span.last {
             let voicing = &led[chord_at(material.chords, q)];
             let len = (span.to - q).max(0.25);
@@ -44,6 +47,34 @@ pub(super) fn write(player: &Player, inside: &dyn Fn(usize) -> bool, material: &
         }
     }
     notes
+}
+
+/// The texture of a flurry of cuts: the broken chord runs upwards in sixteenths until the picture comes to rest.
+fn run(index: usize, span: &Span, player: &Player, material: &Material, led: &[Vec<u8>], notes: &mut Vec<Draft>) {
+    for &(from, to) in &material.piece.flurries {
+        let end = to.min(span.pulse_end()) - 0.1;
+        if material.piece.section_at(from) != Some(index) || from >= end {
+            continue;
+        }
+        let begin = (from * 4.0).ceil() / 4.0;
+        notes.retain(|n| n.q < begin - 1e-6 || n.q > end || n.last);
+        let mut n = 0;
+        while begin + 0.25 * f64::from(n) < end && n < 64 {
+            let at = begin + 0.25 * f64::from(n);
+            let voicing = &led[chord_at(material.chords, at)];
+            let size = voicing.len().max(1);
+            let Some(&foot) = voicing.get(n as usize % size) else {
+                break;
+            };
+            let mut pitch = usize::from(foot) + 12 * ((n as usize / size) % 2);
+            while pitch > usize::from(player.register.1) && pitch >= 12 {
+                pitch -= 12;
+            }
+            let swell = 0.7 + 0.35 * (at - begin) / (end - begin).max(0.25);
+            notes.push(Draft::new(at, 0.25, pitch.min(127) as u8, swell));
+            n += 1;
+        }
+    }
 }
 
 /// Long chords; a tone that two chords share is held over, but for a hit.

@@ -140,6 +140,9 @@ fn line(span: &Span, pattern: &Pattern, player: &Player, material: &Material, ro
             last = pitch;
         }
     }
+    if span.cue.intensity >= 0.4 && !player.voice.name.starts_with("sub") {
+        lead_on(span, player, material, roots, start, notes, &mut dice);
+    }
     // A chord that begins between the marks still has its root.
     for (k, chord) in material
         .chords
@@ -158,6 +161,39 @@ fn line(span: &Span, pattern: &Pattern, player: &Player, material: &Material, ro
                 1.0,
             ));
         }
+    }
+}
+
+/// A step into the next root where the bass would only hold: what makes a line of roots.
+fn lead_on(
+    span: &Span,
+    player: &Player,
+    material: &Material,
+    roots: &[u8],
+    start: usize,
+    notes: &mut Vec<Draft>,
+    dice: &mut Dice,
+) {
+    let end = span.pulse_end();
+    let chords = material.chords;
+    for k in 0..chords.len().saturating_sub(1) {
+        let (chord, next) = (&chords[k], &chords[k + 1]);
+        let at = chord.to - 0.5;
+        let here = chord.from >= span.from - 1e-6 && chord.to < end - 0.1;
+        if !here || next.bass == chord.bass || chord.to - chord.from < 1.9 || !dice.chance(0.4) {
+            continue;
+        }
+        let free = material.piece.grid.bars()[material.piece.grid.bar_at(at)].free;
+        if free || notes[start..].iter().any(|n| n.q > at - 0.8 && n.q < chord.to - 0.05) {
+            continue;
+        }
+        let Some(before) = notes[start..].iter_mut().rev().find(|n| n.q <= at - 0.8) else {
+            continue;
+        };
+        before.len = before.len.min(at - before.q);
+        let last = before.pitch;
+        let pitch = approach(chord, Some((next, roots[k + 1])), last, player.register, dice);
+        notes.push(Draft::new(at, 0.5, pitch, 0.86));
     }
 }
 

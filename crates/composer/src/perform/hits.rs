@@ -4,7 +4,7 @@ use synchresis_cue::{HitKind, Layer, Mark, Note};
 
 use crate::harmony::{Chord, bass_notes, chord_at};
 use crate::orchestra::{Draft, Player};
-use crate::plan::Piece;
+use crate::plan::{HitAt, Piece};
 use crate::style::Plays;
 
 /// Notes nearer to a hit than this are meant for it, seconds.
@@ -98,21 +98,31 @@ pub(crate) fn land(drafts: &mut Vec<Draft>, player: &Player, piece: &Piece, chor
     pause(drafts, player, piece);
 }
 
+/// Whether the pulse stops before this hit: a very heavy one on a section's border, and in every piece the hardest of
+/// those inside it.
+fn silenced(hit: &HitAt, piece: &Piece) -> bool {
+    let border = |h: &HitAt| {
+        let at = |q: f64| (q - h.q).abs() < 0.05;
+        piece.sections.iter().any(|s| at(s.from) || s.last.is_some_and(at))
+    };
+    if hit.kind == HitKind::Start || hit.q < 2.0 || !border(hit) {
+        return false;
+    }
+    let inner = piece
+        .hits
+        .iter()
+        .filter(|h| !matches!(h.kind, HitKind::Start | HitKind::End) && h.q >= 2.0 && border(h));
+    let hardest = inner.map(|h| h.weight).fold(0.6, f64::max);
+    hit.weight >= 0.85 || hit.weight >= hardest - 1e-9
+}
+
 /// Silence on purpose: before the heaviest hits the pulse stops for a moment.
 fn pause(drafts: &mut Vec<Draft>, player: &Player, piece: &Piece) {
     if matches!(player.part.plays, Plays::Drone | Plays::Sustain) {
         return;
     }
-    for hit in piece
-        .hits
-        .iter()
-        .filter(|h| h.weight >= 0.85 && h.kind != HitKind::Start)
-    {
-        let borders = piece
-            .sections
-            .iter()
-            .any(|s| (s.from - hit.q).abs() < 0.05 || s.last.is_some_and(|l| (l - hit.q).abs() < 0.05));
-        if !borders {
+    for hit in &piece.hits {
+        if !silenced(hit, piece) {
             continue;
         }
         let gap = if hit.weight > 0.94 { 0.5 } else { 0.25 };
