@@ -76,8 +76,10 @@ impl Cache {
     /// Those of writing the file.
     pub fn put_json(&self, stage: &str, key: &Key, value: &impl Serialize) -> io::Result<()> {
         let mut pending = self.create(stage, key, "json")?;
-        let bytes = serde_json::to_vec(value).map_err(io::Error::other)?;
-        pending.file().write_all(&bytes)?;
+        let mut file = io::BufWriter::new(pending.file());
+        serde_json::to_writer(&mut file, value).map_err(io::Error::other)?;
+        file.flush()?;
+        drop(file);
         pending.keep().map(drop)
     }
 

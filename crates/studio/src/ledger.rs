@@ -107,7 +107,7 @@ impl Ledger {
         let Some(value) = earlier.value(S::NAME) else {
             return Ok(None);
         };
-        let untouched = content(value) == record.content;
+        let untouched = content(&value) == record.content;
         if untouched || record.key != key.as_str() {
             return Ok(None);
         }
@@ -120,7 +120,7 @@ impl Ledger {
 
     /// Records how the section `S`, already put, came to be.
     pub(crate) fn note<S: Section>(&mut self, key: &Key, seconds: f64, how: &str) {
-        let content = self.document.value(S::NAME).map(content).unwrap_or_default();
+        let content = self.document.value(S::NAME).as_ref().map(content).unwrap_or_default();
         // An edited section keeps the mark of what the stage had written, so that it still counts as edited next time.
         let content = match how {
             "edited" => self
