@@ -34,7 +34,7 @@ pub(crate) struct BriefArgs {
     /// An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices).
     #[arg(long, value_name = "FILE", help_heading = "Music")]
     soundbank: Option<String>,
-    /// Who makes the effects: none.
+    /// Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic).
     #[arg(long, value_name = "ENGINE", help_heading = "Effects")]
     sounds: Option<String>,
     /// Who recognises objects: auto or none.
@@ -99,7 +99,8 @@ impl BriefArgs {
         if let Some(engine) = &self.sounds {
             brief.sounds = match engine.as_str() {
                 "none" => Sounds::None,
-                other => return Err(no_engine("--sounds", other, "none")),
+                "designer" => Sounds::Designer,
+                other => return Err(no_engine("--sounds", other, "designer or none")),
             };
         }
         for (flag, engine) in [("--objects", &self.objects), ("--describe", &self.describe)] {

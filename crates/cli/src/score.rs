@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use synchresis_studio::{Brief, Deliver, Order, Stage};
+use synchresis_studio::{Deliver, Order, Stage};
 
 use crate::args::BriefArgs;
 use crate::batch;
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Deliverables")]
 pub(crate) struct DeliverArgs {
-    /// Write a 24-bit WAV for each instrument into this folder.
+    /// Write a 24-bit WAV for each instrument into this folder, and their sum as premaster.wav.
     #[arg(long, value_name = "DIR")]
     stems: Option<PathBuf>,
     /// Write the music as a MIDI file.
@@ -36,6 +36,9 @@ pub(crate) struct DeliverArgs {
     /// Write the lead sheet as MusicXML.
     #[arg(long, value_name = "FILE")]
     musicxml: Option<PathBuf>,
+    /// Write a cue sheet for people, Markdown or one printable HTML file by its ending: sections, chords, hits, licences.
+    #[arg(long, value_name = "FILE")]
+    cue_sheet: Option<PathBuf>,
     /// Write a picture of what happened (PNG): filmstrip, hits, beats, waveform.
     #[arg(long, value_name = "FILE")]
     timeline: Option<PathBuf>,
@@ -72,6 +75,7 @@ impl DeliverArgs {
                 .map(|dir| if several { dir.join(&name) } else { dir.clone() }),
             midi: file(&self.midi),
             musicxml: file(&self.musicxml),
+            cue_sheet: file(&self.cue_sheet),
             timeline: file(&self.timeline),
             document: file(&self.document),
             frames: None,
@@ -96,7 +100,7 @@ pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
         _ => None,
     };
     batch::run(&args.inputs, place, args.deliver.json, |input| {
-        let mut order = Order::new(input.to_owned(), Brief::default(), args.deliver.each(several, input))?;
+        let mut order = Order::new(input.to_owned(), args.deliver.each(several, input))?;
         order.brief = args.brief.over(order.brief)?;
         order.output = match &folder {
             Some(folder) => Some(folder.join(synchresis_studio::scored_name(input))),

@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Write the music as a MIDI file (generate and later).
     #[arg(long, value_name = "FILE")]
     midi: Option<PathBuf>,
+    /// Write a cue sheet for people, Markdown or HTML by its ending (generate and later).
+    #[arg(long, value_name = "FILE")]
+    cue_sheet: Option<PathBuf>,
     /// Print the document to stdout.
     #[arg(long)]
     json: bool,
@@ -43,6 +46,7 @@ pub(crate) fn run(stage: Stage, args: &Args, place: &Place) -> Result<(), Failur
         document: args.document.clone(),
         stems: args.stems.clone(),
         midi: args.midi.clone(),
+        cue_sheet: args.cue_sheet.clone(),
         force: args.force,
         ..Deliver::default()
     };

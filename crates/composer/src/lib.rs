@@ -2,6 +2,7 @@
 //! alone; makes no sound.
 
 mod compose;
+pub mod design;
 mod dice;
 mod error;
 pub mod form;

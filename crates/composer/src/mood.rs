@@ -52,6 +52,25 @@ pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[S
     })
 }
 
+/// The mood of another cut of a film that was scored before: the course of `fresh`, moved to the feeling of `before`, whose
+/// mode, tempo and players stay. So themes and key come out as they were.
+pub fn keep(fresh: Mood, before: &Mood) -> Mood {
+    Mood {
+        valence: before.valence,
+        arousal: before.arousal,
+        valence_curve: shift(&fresh.valence_curve, fresh.valence, before.valence),
+        arousal_curve: shift(&fresh.arousal_curve, fresh.arousal, before.arousal),
+        understood: before.understood.clone(),
+        unknown: before.unknown.clone(),
+        wanted_voices: before.wanted_voices.clone(),
+        unwanted_voices: before.unwanted_voices.clone(),
+        solo: before.solo,
+        tempo_range: before.tempo_range,
+        mode: before.mode,
+        ..fresh
+    }
+}
+
 /// Words move a feeling the further the more they say of it.
 fn blend(seen: f64, asked: Option<f64>, weight: f64) -> f64 {
     let share = WORDS_WEIGH * weight / (weight + 0.25);

@@ -203,7 +203,12 @@ fn set_ends(sections: &mut [Span], hits: &[HitAt], grid: &Grid) {
             continue;
         }
         let (from, to) = (sections[i].from, sections[i].to);
-        let bar = grid.quarter(grid.bar_at(to - 1e-3)).max(from);
+        // The last chord stands where its ring begins, which may take several free bars.
+        let (bars, mut ring) = (grid.bars(), grid.bar_at(to - 1e-3));
+        while ring > 0 && bars[ring].free && bars[ring - 1].free && grid.quarter(ring - 1) >= from - 1e-6 {
+            ring -= 1;
+        }
+        let bar = grid.quarter(ring).max(from);
         let inside = |h: &&HitAt| h.q >= from - 1e-6 && h.q < to;
         let hit = hits.iter().rev().filter(inside).find(|h| h.kind == HitKind::End);
         let hit = hit.or_else(|| hits.iter().rev().filter(inside).find(|h| h.q >= bar - 1e-6));

@@ -49,6 +49,7 @@ fn film(lengths: &[f64]) -> Sighting {
         },
         flashes: Vec::new(),
         motion_peaks: Vec::new(),
+        sweeps: Vec::new(),
         palette: Vec::new(),
         samples: vec![Sample { frame: 0, time_s: 0.0 }],
         third: Sample { frame: 0, time_s: 0.0 },

@@ -261,6 +261,30 @@ fn a_moment_asked_for_by_hand_is_left_out() {
 }
 
 #[test]
+fn a_logo_has_no_form_or_the_last_ring_is_called_silence() {
+    for style in builtin() {
+        for seconds in [3.0, 8.0, 10.0, 13.0, 30.0, 90.0] {
+            let sighting = Film::cut(seconds, 25.0, 3.0).shoot(4);
+            let mood = asked(&sighting, style);
+            let spotting = spot(&sighting, &mood, style, &SpotOptions::default());
+            let form = form::form(&sighting, &mood, &spotting, style, 1);
+            let roles: Vec<Role> = form.iter().map(|s| s.role).collect();
+            let name = &style.name;
+            if seconds < 6.0 {
+                assert_eq!(roles, [Role::Sting], "{name}, {seconds} s");
+                continue;
+            }
+            assert!(!roles.contains(&Role::Silence), "{name}, {seconds} s: {roles:?}");
+            let pulsed = spotting.bars.iter().filter(|b| !b.free).count();
+            if pulsed > 2 {
+                assert!(roles.len() > 1, "{name}, {seconds} s: {roles:?}");
+                assert_eq!(roles.last(), Some(&Role::Ending), "{name}, {seconds} s: {roles:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_long_film_never_falls_silent() {
     let style = builtin()
         .iter()

@@ -15,6 +15,7 @@ mod hearing;
 mod mood;
 mod score;
 mod sighting;
+mod sound_design;
 mod spotting;
 mod sync;
 mod units;
@@ -32,7 +33,8 @@ pub use mood::Mood;
 pub use score::{
     Articulation, Bend, DRUM_PITCHES, Layer, Mark, Note, Pedal, Score, Track, VOICES, VoiceFamily, VoiceInfo, voice,
 };
-pub use sighting::{Colour, Curve, Curves, Moment, Sample, Shot, Sighting, Transition};
+pub use sighting::{Colour, Curve, Curves, Moment, Sample, Shot, Sighting, Sweep, Transition};
+pub use sound_design::{SoundCue, SoundDesign, SoundKind};
 pub use spotting::{Bar, Hit, HitKind, Spotting, TempoCandidate};
 pub use sync::{Figure, Rhythm, Sync};
 pub use units::{Key, Meter, Mode, Rational, Tempo, decibel_to_gain, gain_to_decibel, round_to};

@@ -69,6 +69,9 @@ pub struct Track {
     /// Expression over time: (seconds, gain 0 to 1), linear between points, 1 where empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expression: Vec<(f64, f64)>,
+    /// Where it goes: (seconds, −1 to 1), linear between points; `pan` comes on top. It stays where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<(f64, f64)>,
 }
 
 /// How a note is played.

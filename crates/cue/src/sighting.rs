@@ -22,6 +22,9 @@ pub struct Sighting {
     pub flashes: Vec<Moment>,
     /// Where motion peaks within a shot (an impact, a jump, a gesture's end); strength 0 to 1.
     pub motion_peaks: Vec<Moment>,
+    /// Where the camera sweeps quickly within a shot, in order.
+    #[serde(default)]
+    pub sweeps: Vec<Sweep>,
     /// The colours that fill the film, largest first, at most six.
     pub palette: Vec<Colour>,
     /// The seed's sampled frames: n = ⌊10·log10(s)⌋ of them, one at least, evenly spread.
@@ -102,6 +105,21 @@ pub struct Moment {
     /// Seconds.
     pub time_s: f64,
     /// 0 to 1.
+    pub strength: f64,
+}
+
+/// A quick movement of the camera within a shot: it is above half of its peak's speed from `start_s` to `end_s`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sweep {
+    /// Seconds.
+    pub start_s: f64,
+    /// When it is quickest, seconds.
+    pub peak_s: f64,
+    /// Seconds.
+    pub end_s: f64,
+    /// Direction and speed of the camera at the peak, (right, down), picture widths a second.
+    pub pan: (f64, f64),
+    /// How far it stands out of the shot's own restlessness, 0 to 1.
     pub strength: f64,
 }
 

@@ -68,6 +68,7 @@ fn score() -> Score {
         pedal: Vec::new(),
         bends: Vec::new(),
         expression: Vec::new(),
+        moves: Vec::new(),
     };
     Score {
         duration_s: SECONDS,

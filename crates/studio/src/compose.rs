@@ -5,23 +5,28 @@ use std::path::Path;
 use serde::Serialize;
 use synchresis_composer::spot::{SpotOptions, spot};
 use synchresis_composer::style::{self, Style};
-use synchresis_composer::{compose, mood, rank, recompose};
-use synchresis_cue::{CueSheet, Mood, Score, Section, Sighting, Spotting, round_to};
+use synchresis_composer::{compose, mood, recompose};
+use synchresis_cue::{CueSheet, Mood, Score, Section, Sighting, Spotting};
 
 use crate::brief::{Brief, Music};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
-use crate::sections::{Take, Takes};
+use crate::order::{Order, Stage};
+use crate::recut;
+use crate::sections::Recut;
+use crate::takes;
 use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
 const MOOD: u32 = 1;
 const SPOTTING: u32 = 2;
-const COMPOSITION: u32 = 2;
+pub(crate) const COMPOSITION: u32 = 3;
 
 /// The music on paper.
 #[derive(Debug, Clone)]
 pub(crate) struct Composed {
+    pub(crate) mood: Mood,
+    pub(crate) style: Style,
     pub(crate) spotting: Spotting,
     pub(crate) cue_sheet: CueSheet,
     pub(crate) score: Score,
@@ -35,28 +40,23 @@ pub fn styles() -> &'static [Style] {
 /// Composes for `sighting`; `None` where the brief asks for no music.
 pub(crate) fn run(
     ledger: &mut Ledger,
-    brief: &Brief,
+    order: &Order,
+    until: Stage,
     sighting: &Sighting,
     world: &dyn World,
 ) -> Result<Option<Composed>, StudioError> {
+    let brief = &order.brief;
     if brief.music == Music::None {
         return Ok(None);
     }
     world.begin("composing");
-    let (wanted, styles) = choose_from(brief)?;
-    let named = wanted
-        .as_ref()
-        .map(|style| style.name.as_str())
-        .or(brief.style.as_deref());
-    // What a style's file says is an input like any other: an edited file composes anew.
-    let inputs = (sighting, &brief.mood, named, wanted.as_ref());
-    let mood: Mood = ledger.section(MOOD, &inputs, world, || {
-        Ok(mood::choose(sighting, &brief.mood, named, &styles)?)
-    })?;
-    let style = styles.iter().find(|style| style.name == mood.style).ok_or_else(|| {
-        StudioError::Brief(format!("composing: the document's mood asks for a style {:?}, which nothing has\nhint: `synchresis styles` lists them", mood.style))
-    })?;
-    let seed = best_take(ledger, brief, sighting, &mood, style, world)?;
+    let recut = recut::of(ledger, brief)?;
+    let (mood, style) = mood(ledger, brief, sighting, recut.as_ref(), world)?;
+    let (mood, style) = (&mood, &style);
+    let seed = match recut.as_ref().and_then(|recut| recut.seed) {
+        Some(seed) => seed,
+        None => takes::best(ledger, order, until, sighting, (mood, style), world)?,
+    };
     let kept = Kept::of(ledger, brief)?;
     let spotting: Spotting = match &kept {
         // The bars that stay must stay where they are.
@@ -64,19 +64,19 @@ pub(crate) fn run(
             ledger.put(&kept.spotting)?;
             kept.spotting.clone()
         }
-        None => ledger.section(SPOTTING, &(sighting, &mood, style, &brief.hits, seed), world, || {
-            Ok(spot(sighting, &mood, style, &spot_options(brief, sighting, seed)))
+        None => ledger.section(SPOTTING, &(sighting, mood, style, &brief.hits, seed), world, || {
+            Ok(spot(sighting, mood, style, &spot_options(brief, sighting, seed)))
         })?,
     };
     world.check()?;
-    let inputs = (sighting, &mood, &spotting, style, seed, &kept);
+    let inputs = (sighting, mood, &spotting, style, seed, &kept);
     let cue_sheet_and_score = || -> Result<(CueSheet, Score), StudioError> {
         Ok(match &kept {
             Some(kept) => {
                 let old = (&kept.cue_sheet, &kept.score);
-                recompose(sighting, &mood, &spotting, style, old, &kept.sections, seed)
+                recompose(sighting, mood, &spotting, style, old, &kept.sections, seed)
             }
-            None => compose(sighting, &mood, &spotting, style, seed),
+            None => compose(sighting, mood, &spotting, style, seed),
         })
     };
     let mut made: Option<(CueSheet, Score)> = None;
@@ -90,60 +90,51 @@ pub(crate) fn run(
         None => Ok(cue_sheet_and_score()?.1),
     })?;
     Ok(Some(Composed {
+        mood: mood.clone(),
+        style: style.clone(),
         spotting,
         cue_sheet,
         score,
     }))
 }
 
-fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> SpotOptions {
+/// What picture and words ask for, and the style that was chosen.
+pub(crate) fn mood(
+    ledger: &mut Ledger,
+    brief: &Brief,
+    sighting: &Sighting,
+    recut: Option<&Recut>,
+    world: &dyn World,
+) -> Result<(Mood, Style), StudioError> {
+    let (wanted, styles) = choose_from(brief)?;
+    let named = wanted
+        .as_ref()
+        .map(|style| style.name.as_str())
+        .or(brief.style.as_deref())
+        .or(recut.and_then(|recut| recut.style.as_deref()));
+    let before = recut.and_then(|recut| recut.mood.as_ref());
+    // What a style's file says is an input like any other: an edited file composes anew.
+    let inputs = (sighting, &brief.mood, named, wanted.as_ref(), before);
+    let mood: Mood = ledger.section(MOOD, &inputs, world, || {
+        let fresh = mood::choose(sighting, &brief.mood, named, &styles)?;
+        Ok(match before {
+            Some(before) => mood::keep(fresh, before),
+            None => fresh,
+        })
+    })?;
+    let style = styles.into_iter().find(|style| style.name == mood.style).ok_or_else(|| {
+        StudioError::Brief(format!("composing: the document's mood asks for a style {:?}, which nothing has\nhint: `synchresis styles` lists them", mood.style))
+    })?;
+    Ok((mood, style))
+}
+
+pub(crate) fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> SpotOptions {
     SpotOptions {
         duration_s: sighting.duration_s,
         frame_rate: sighting.frame_rate,
         seed,
         manual: brief.hits.clone(),
     }
-}
-
-/// The seed to compose with: the brief's, or that of the best of several takes, all of which the document lists.
-fn best_take(
-    ledger: &mut Ledger,
-    brief: &Brief,
-    sighting: &Sighting,
-    mood: &Mood,
-    style: &Style,
-    world: &dyn World,
-) -> Result<u64, StudioError> {
-    if brief.takes <= 1 {
-        return Ok(brief.seed);
-    }
-    let takes: Takes = ledger.section(
-        COMPOSITION,
-        &(sighting, mood, style, &brief.hits, brief.seed, brief.takes),
-        world,
-        || {
-            let mut ranked = Vec::new();
-            for take in 0..u64::from(brief.takes) {
-                world.check()?;
-                let seed = brief.seed.wrapping_add(take);
-                let spotting = spot(sighting, mood, style, &spot_options(brief, sighting, seed));
-                let (cue_sheet, score) = compose(sighting, mood, &spotting, style, seed);
-                let reasons = rank::reasons(&cue_sheet, &spotting, &score);
-                let value = reasons.iter().map(|reason| reason.value).sum::<f64>() / reasons.len().max(1) as f64;
-                ranked.push(Take {
-                    seed,
-                    value: round_to(value, 4),
-                    reasons: reasons
-                        .into_iter()
-                        .map(|reason| format!("{}: {}", reason.name, reason.why))
-                        .collect(),
-                });
-            }
-            ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
-            Ok(Takes { ranked })
-        },
-    )?;
-    Ok(takes.ranked.first().map_or(brief.seed, |take| take.seed))
 }
 
 /// What stays of an earlier take.

@@ -12,19 +12,19 @@ use synchresis_sound::{SAMPLE_RATE, SoundError};
 
 use crate::brief::Brief;
 use crate::cache::Key;
-use crate::compose::Composed;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::open::{Opened, Quietly};
 use crate::order::Order;
 use crate::render::{Rendered, Sound};
 use crate::sections::MixReport;
+use crate::takes;
 use crate::timeline::Peaks;
 use crate::world::World;
 
 /// Versions of the decoder's settings and of the mix.
 const ORIGINAL: u32 = 1;
-const MIX: u32 = 3;
+const MIX: u32 = 4;
 
 /// True peak of the film's sound at most, dBTP.
 const PEAK_DBTP: f64 = -1.0;
@@ -72,35 +72,40 @@ struct MixInputs<'a> {
     codec: &'a str,
 }
 
-/// Mixes what was rendered with the clip's own sound.
+impl MixInputs<'_> {
+    fn balance(&self) -> Balance {
+        Balance {
+            frames: self.frames,
+            music_volume: self.music_volume,
+            sounds_volume: self.sounds_volume,
+            original: self.mode,
+        }
+    }
+}
+
+fn target(brief: &Brief, overshoot_db: f64) -> Target {
+    Target {
+        loudness_lufs: brief.loudness,
+        peak_dbtp: PEAK_DBTP - overshoot_db,
+        most_limiting_db: MOST_LIMITING_DB,
+        ..Target::default()
+    }
+}
+
+/// Mixes what was rendered with the clip's own sound; `hits` are the moments at which an onset is promised, seconds.
 pub(crate) fn run(
     ledger: &mut Ledger,
     order: &Order,
     opened: &Opened,
-    composed: Option<&Composed>,
+    hits: &[f64],
     rendered: &Rendered,
     sighting: &Sighting,
     world: &dyn World,
 ) -> Result<Mixed, StudioError> {
     let brief = &order.brief;
-    let mode = brief.original.unwrap_or(Original::Duck);
-    let original = match mode {
-        Original::Drop => None,
-        Original::Keep | Original::Duck => own_sound(opened, order, world)?,
-    };
-    let frames = (sighting.duration_s * f64::from(SAMPLE_RATE)).round() as u64;
+    let original = kept_original(order, opened, world)?;
     let codec = Container::of(&order.film())?.audio_codec();
-    let inputs = MixInputs {
-        music: rendered.music.as_ref().map(|sound| sound.key.as_str()),
-        effects: rendered.effects.as_ref().map(|sound| sound.key.as_str()),
-        original: original.as_ref().map(|sound| sound.key.as_str()),
-        mode,
-        music_volume: brief.music_volume,
-        sounds_volume: brief.sounds_volume,
-        loudness: brief.loudness,
-        frames,
-        codec: codec.extension(),
-    };
+    let inputs = inputs(brief, rendered, original.as_ref(), sighting, codec.extension());
     let key = Key::new("mixed", MIX, &inputs);
     world.begin("mixing");
     let cached = world.cache().json::<Heard>("mixed", &key).and_then(|heard| {
@@ -113,19 +118,10 @@ pub(crate) fn run(
     };
     let report: MixReport = ledger.section(MIX, &inputs, world, || Ok(heard.report.clone()))?;
     drop(report);
-    let hits: Vec<f64> = composed.map_or_else(Vec::new, |composed| {
-        composed
-            .spotting
-            .hits
-            .iter()
-            .filter(|hit| hit.taken)
-            .map(|hit| hit.time_s)
-            .collect()
-    });
     let frame_s = 1.0 / sighting.frame_rate.max(1.0);
-    let held: Sync = ledger.section(MIX, &(&inputs, &hits, frame_s), world, || {
+    let held: Sync = ledger.section(MIX, &(&inputs, hits, frame_s), world, || {
         Ok(figures::sync(
-            &hits,
+            hits,
             &heard.onsets,
             frame_s,
             sighting.duration_s,
@@ -138,6 +134,74 @@ pub(crate) fn run(
         sync: held,
         peaks: heard.peaks,
     })
+}
+
+/// The clip's own sound, unless it is dropped.
+fn kept_original(order: &Order, opened: &Opened, world: &dyn World) -> Result<Option<Sound>, StudioError> {
+    match order.brief.original {
+        Some(Original::Drop) => Ok(None),
+        _ => own_sound(opened, order, world),
+    }
+}
+
+fn inputs<'a>(
+    brief: &Brief,
+    rendered: &'a Rendered,
+    original: Option<&'a Sound>,
+    sighting: &Sighting,
+    codec: &'a str,
+) -> MixInputs<'a> {
+    MixInputs {
+        music: rendered.music.as_ref().map(|sound| sound.key.as_str()),
+        effects: rendered.effects.as_ref().map(|sound| sound.key.as_str()),
+        original: original.map(|sound| sound.key.as_str()),
+        mode: brief.original.unwrap_or(Original::Duck),
+        music_volume: brief.music_volume,
+        sounds_volume: brief.sounds_volume,
+        loudness: brief.loudness,
+        frames: (sighting.duration_s * f64::from(SAMPLE_RATE)).round() as u64,
+        codec,
+    }
+}
+
+/// The key of what [`bounce`] would write.
+pub(crate) fn bounced(
+    order: &Order,
+    opened: &Opened,
+    rendered: &Rendered,
+    sighting: &Sighting,
+    world: &dyn World,
+) -> Result<Key, StudioError> {
+    let original = kept_original(order, opened, world)?;
+    Ok(takes::key(&(
+        MIX,
+        inputs(&order.brief, rendered, original.as_ref(), sighting, "wav"),
+    )))
+}
+
+/// Writes the sound that the film would have as a 24-bit WAV, mastered like the film's.
+pub(crate) fn bounce(
+    order: &Order,
+    opened: &Opened,
+    rendered: &Rendered,
+    sighting: &Sighting,
+    path: &Path,
+    world: &dyn World,
+) -> Result<(), StudioError> {
+    let original = kept_original(order, opened, world)?;
+    let inputs = inputs(&order.brief, rendered, original.as_ref(), sighting, "wav");
+    let mut music = rendered.music.as_ref().map(open).transpose()?;
+    let mut effects = rendered.effects.as_ref().map(open).transpose()?;
+    let mut own = original.as_ref().map(open).transpose()?;
+    let parts = Parts {
+        music: music.as_mut().map(|source| source as &mut dyn Source),
+        sounds: effects.as_mut().map(|source| source as &mut dyn Source),
+        original: own.as_mut().map(|source| source as &mut dyn Source),
+    };
+    let mut wav = Wav::create(path, SampleFormat::Pcm24)?;
+    let mut sink = |samples: &[f32]| wav.writer.write(samples);
+    mix::film(parts, &inputs.balance(), &target(&order.brief, 0.0), &mut sink, world)?;
+    wav.keep()
 }
 
 /// The clip's own sound as a scratch file, from the cache or decoded.
@@ -202,24 +266,19 @@ fn make(
         sounds: effects.as_mut().map(|source| source as &mut dyn Source),
         original: own.as_mut().map(|source| source as &mut dyn Source),
     };
-    let balance = Balance {
-        frames: inputs.frames,
-        music_volume: brief.music_volume,
-        sounds_volume: brief.sounds_volume,
-        original: inputs.mode,
-    };
+    let balance = inputs.balance();
     let overshoot = if codec == AudioCodec::Pcm { 0.0 } else { OVERSHOOT_DB };
-    let target = Target {
-        loudness_lufs: brief.loudness,
-        peak_dbtp: PEAK_DBTP - overshoot,
-        most_limiting_db: MOST_LIMITING_DB,
-        ..Target::default()
-    };
+    let target = target(brief, overshoot);
     let cache = world.cache();
     let pending = cache
         .create("mixed", &key, codec.extension())
         .map_err(StudioError::cache)?;
-    let mut wav = order.deliver.audio.as_deref().map(Wav::create).transpose()?;
+    let mut wav = order
+        .deliver
+        .audio
+        .as_deref()
+        .map(|path| Wav::create(path, SampleFormat::Float32))
+        .transpose()?;
     let mut ears = OnsetDetector::new(SAMPLE_RATE, 2);
     let span = (inputs.frames as usize).div_ceil(SPANS).max(1);
     let mut peaks = vec![0f32; (inputs.frames as usize).div_ceil(span)];
@@ -304,6 +363,12 @@ fn report(mixed: &mix::Mixed, inputs: &MixInputs<'_>, brief: &Brief) -> MixRepor
     if let Some(gain) = mixed.music_db {
         notes.push(format!("music at {gain:+.1} dB before the master"));
     }
+    if let Some(below) = mixed.sounds_below_lu {
+        notes.push(match below {
+            below if below >= 0.0 => format!("effects {below:.1} LU below the music"),
+            below => format!("effects {:.1} LU above the music, as the volumes ask", -below),
+        });
+    }
     if mixed.ducked_s > 0.0 {
         notes.push(format!(
             "music ducked for {:.1} s, by {:.1} dB at most",
@@ -341,8 +406,8 @@ pub(crate) struct Wav {
 }
 
 impl Wav {
-    /// 32-bit float, stereo, 48 kHz.
-    pub(crate) fn create(path: &Path) -> Result<Self, StudioError> {
+    /// Stereo at 48 kHz.
+    pub(crate) fn create(path: &Path, format: SampleFormat) -> Result<Self, StudioError> {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
@@ -352,7 +417,7 @@ impl Wav {
             .tempfile_in(folder)
             .map_err(|e| StudioError::file("writing the sound to", path, e))?
             .into_parts();
-        let writer = WavWriter::new(path.display().to_string(), file, SampleFormat::Float32, None)?;
+        let writer = WavWriter::new(path.display().to_string(), file, format, None)?;
         Ok(Self {
             writer,
             temporary,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use synchresis_cue::Document;
+use synchresis_cue::{Document, Section};
 
 use crate::brief::Brief;
 use crate::error::StudioError;
@@ -40,6 +40,8 @@ pub struct Deliver {
     pub midi: Option<PathBuf>,
     /// Lead sheet.
     pub musicxml: Option<PathBuf>,
+    /// Cue sheet for people, Markdown or HTML.
+    pub cue_sheet: Option<PathBuf>,
     /// Picture of what happened.
     pub timeline: Option<PathBuf>,
     /// The document: read if it is there, and written.
@@ -67,12 +69,18 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order for `input`, with the document of an earlier run if `deliver` names one that is there.
+    /// An order for `input`, with the document of an earlier run if `deliver` names one that is there: its options are the
+    /// brief then, but for the sections that were kept that time.
     ///
     /// # Errors
     /// A document that is there but does not read.
-    pub fn new(input: PathBuf, brief: Brief, deliver: Deliver) -> Result<Self, StudioError> {
+    pub fn new(input: PathBuf, deliver: Deliver) -> Result<Self, StudioError> {
         let earlier = deliver.document.as_deref().map(read_document).transpose()?.flatten();
+        let mut brief = match &earlier {
+            Some(document) if document.has(Brief::NAME) => document.get::<Brief>()?,
+            _ => Brief::default(),
+        };
+        brief.keep_sections.clear();
         Ok(Self {
             input,
             brief,

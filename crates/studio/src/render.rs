@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use synchresis_cue::{Layer, Score, Track};
+use synchresis_cue::Score;
 use synchresis_sound::SoundError;
 use synchresis_sound::mix::{self, Broadcast, RawReader, RawWriter, SampleFormat, Source, StemSink, WavWriter};
 use synchresis_sound::voices::{self, Bank, BankLimits};
@@ -19,7 +19,7 @@ use crate::sections::{AudioGeneration, Licence, SoundGeneration};
 use crate::world::World;
 
 /// Version of the voices and the desk.
-const RENDER: u32 = 4;
+const RENDER: u32 = 5;
 
 /// Banks that may be used without asking, best first: their licences ask nothing of the film.
 const FREE_BANKS: &[&str] = &[
@@ -46,38 +46,35 @@ pub(crate) struct Sound {
     pub(crate) path: PathBuf,
 }
 
-/// Renders what is not rendered yet.
+/// Renders what is not rendered yet: the music by the hands of the seed beside it, the effects by those of the brief's.
 pub(crate) fn run(
     ledger: &mut Ledger,
     brief: &Brief,
-    score: Option<&Score>,
+    (music, effects): (Option<(&Score, u64)>, Option<&Score>),
     stems: Option<&Path>,
     force: bool,
     world: &dyn World,
 ) -> Result<Rendered, StudioError> {
     world.begin("rendering");
-    let bank = match &brief.soundbank {
-        Soundbank::Auto => found_bank(world),
-        Soundbank::None => None,
-        Soundbank::File(path) => Some(path.clone()),
-    };
+    let bank = bank(brief, world);
     let mut desk = Desk {
         world,
-        brief,
         bank,
         stems,
         force,
+        written: 0,
     };
-    let (music, effects) = match score {
-        None => (None, None),
-        Some(score) => {
-            let effect = |track: &Track| matches!(track.layer, Layer::Effects | Layer::Ambience);
-            (
-                desk.part("music", score, |track| !effect(track))?,
-                desk.part("effects", score, effect)?,
-            )
-        }
-    };
+    let music = music
+        .map(|(score, seed)| desk.part("music", score, seed))
+        .transpose()?
+        .flatten();
+    let effects = effects
+        .map(|score| desk.part("effects", score, brief.seed))
+        .transpose()?
+        .flatten();
+    if let Some(folder) = stems {
+        premaster(folder, [&music, &effects], force, world)?;
+    }
     let shown = |sound: &Option<Sound>| sound.as_ref().map(|sound| sound.path.display().to_string());
     let engine = |sound: &Option<Sound>, name: &str| {
         if sound.is_some() {
@@ -101,6 +98,32 @@ pub(crate) fn run(
     })
 }
 
+/// The music of `score` alone, played by the hands of `seed`.
+pub(crate) fn music(score: &Score, seed: u64, brief: &Brief, world: &dyn World) -> Result<Option<Sound>, StudioError> {
+    let mut desk = Desk {
+        world,
+        bank: bank(brief, world),
+        stems: None,
+        force: false,
+        written: 0,
+    };
+    desk.part("music", score, seed)
+}
+
+fn bank(brief: &Brief, world: &dyn World) -> Option<PathBuf> {
+    match &brief.soundbank {
+        Soundbank::Auto => found_bank(world),
+        Soundbank::None => None,
+        Soundbank::File(path) => Some(path.clone()),
+    }
+}
+
+/// What the bank of this brief is known by; none without a bank.
+pub(crate) fn bank_identity(brief: &Brief, world: &dyn World) -> Option<String> {
+    let identity = identity(&bank(brief, world)?)?;
+    Some(identity.as_str().to_owned())
+}
+
 /// The best bank at the usual places whose licence asks nothing of the film.
 pub(crate) fn found_bank(world: &dyn World) -> Option<PathBuf> {
     FREE_BANKS
@@ -111,10 +134,11 @@ pub(crate) fn found_bank(world: &dyn World) -> Option<PathBuf> {
 
 struct Desk<'a> {
     world: &'a dyn World,
-    brief: &'a Brief,
     bank: Option<PathBuf>,
     stems: Option<&'a Path>,
     force: bool,
+    /// Stems that parts before this one have written.
+    written: usize,
 }
 
 /// What a rendered part was made from.
@@ -126,19 +150,14 @@ struct PartInputs<'a> {
 }
 
 impl Desk<'_> {
-    /// The tracks that `which` chooses, rendered; `None` if there are none.
-    fn part(
-        &mut self,
-        name: &'static str,
-        score: &Score,
-        which: impl Fn(&Track) -> bool,
-    ) -> Result<Option<Sound>, StudioError> {
+    /// The tracks of `score`, rendered; `None` if none of them plays.
+    fn part(&mut self, name: &'static str, score: &Score, seed: u64) -> Result<Option<Sound>, StudioError> {
         let part = Score {
             duration_s: score.duration_s,
             tracks: score
                 .tracks
                 .iter()
-                .filter(|track| which(track) && !track.notes.is_empty())
+                .filter(|track| !track.notes.is_empty())
                 .cloned()
                 .collect(),
             marks: score.marks.clone(),
@@ -154,7 +173,7 @@ impl Desk<'_> {
         let inputs = PartInputs {
             score: &part,
             bank: bank_identity,
-            seed: self.brief.seed,
+            seed,
         };
         let key = Key::new(name, RENDER, &inputs);
         let cache = self.world.cache();
@@ -171,12 +190,12 @@ impl Desk<'_> {
         let players = part
             .tracks
             .iter()
-            .map(|track| voices::player(track, part.duration_s, self.brief.seed, bank.as_ref()))
+            .map(|track| voices::player(track, part.duration_s, seed, bank.as_ref()))
             .collect();
         let mut pending = cache.create(name, &key, "f32").map_err(StudioError::cache)?;
         let mut stems = self
             .stems
-            .map(|folder| Stems::create(folder, &part, self.force))
+            .map(|folder| Stems::create(folder, &part, self.written, self.force))
             .transpose()?;
         {
             let mut scratch = RawWriter::new("the rendered music", pending.file());
@@ -191,6 +210,7 @@ impl Desk<'_> {
         }
         if let Some(stems) = stems {
             stems.keep()?;
+            self.written += part.tracks.len();
         }
         let path = pending.keep().map_err(StudioError::cache)?;
         Ok(Some(Sound { key, path }))
@@ -203,12 +223,12 @@ struct Stems {
 }
 
 impl Stems {
-    fn create(folder: &Path, score: &Score, force: bool) -> Result<Self, StudioError> {
+    fn create(folder: &Path, score: &Score, before: usize, force: bool) -> Result<Self, StudioError> {
         let failed = |path: &Path, e| StudioError::file("writing the stems to", path, e);
         std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
         let mut files = Vec::new();
         for (number, track) in score.tracks.iter().enumerate() {
-            let path = folder.join(format!("{:02}-{}.wav", number + 1, file_name(&track.name)));
+            let path = folder.join(format!("{:02}-{}.wav", before + number + 1, file_name(&track.name)));
             if path.exists() && !force {
                 return Err(StudioError::Brief(format!(
                     "writing the stems to {}: it exists already and is kept\nhint: --force replaces it",
@@ -250,6 +270,64 @@ impl Stems {
     }
 }
 
+/// The sum of music and effects before volumes and master, beside the stems, which add up to it.
+fn premaster(folder: &Path, parts: [&Option<Sound>; 2], force: bool, world: &dyn World) -> Result<(), StudioError> {
+    let path = folder.join("premaster.wav");
+    let failed = |e| StudioError::file("writing the mix before its master to", &path, e);
+    if path.exists() && !force {
+        return Err(StudioError::Brief(format!(
+            "writing the stems to {}: it exists already and is kept\nhint: --force replaces it",
+            path.display()
+        )));
+    }
+    let mut readers = Vec::new();
+    for sound in parts.into_iter().flatten() {
+        let file = File::open(&sound.path).map_err(StudioError::cache)?;
+        readers.push(RawReader::new("a rendered part", file));
+    }
+    if readers.is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let (file, temporary) = tempfile::Builder::new()
+        .prefix(".stem-")
+        .suffix(".wav")
+        .tempfile_in(folder)
+        .map_err(failed)?
+        .into_parts();
+    let about = Broadcast {
+        description: "mix before its master: the sum of the stems".into(),
+        originator: "Synchresis".into(),
+        ..Broadcast::default()
+    };
+    let mut wav = WavWriter::new(path.display().to_string(), file, SampleFormat::Pcm24, Some(&about))?;
+    let (mut sum, mut part) = (vec![0f32; 1 << 16], vec![0f32; 1 << 16]);
+    loop {
+        world.check()?;
+        sum.fill(0.0);
+        let mut longest = 0;
+        for reader in &mut readers {
+            // A part that ends sooner is followed by silence; a short read is no end.
+            let mut filled = 0;
+            while filled < part.len() {
+                match reader.read(&mut part[filled..])? {
+                    0 => break,
+                    n => filled += n,
+                }
+            }
+            sum.iter_mut().zip(&part[..filled]).for_each(|(sum, x)| *sum += x);
+            longest = longest.max(filled);
+        }
+        if longest == 0 {
+            break;
+        }
+        wav.write(&sum[..longest])?;
+    }
+    wav.finish()?;
+    temporary.persist(&path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
 /// `Strings (low)` → `strings-low`.
 fn file_name(name: &str) -> String {
     let words: Vec<String> = name
@@ -262,7 +340,7 @@ fn file_name(name: &str) -> String {
 
 /// A scratch file as a WAV of 32-bit floats; silence where there is none.
 pub(crate) fn wav(scratch: Option<&Path>, path: &Path, world: &dyn World) -> Result<(), StudioError> {
-    let mut wav = Wav::create(path)?;
+    let mut wav = Wav::create(path, SampleFormat::Float32)?;
     if let Some(scratch) = scratch {
         let file = File::open(scratch).map_err(StudioError::cache)?;
         let mut reader = RawReader::new("the rendered music", file);

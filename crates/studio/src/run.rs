@@ -4,21 +4,26 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use synchresis_composer::{midi, musicxml};
-use synchresis_cue::{Document, FootageKind, Original};
+use synchresis_cue::{Document, FootageKind, Original, Spotting};
 use synchresis_media::extract_frames;
 
 use crate::compose::{self, Composed};
+use crate::design::{self, Designed};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix::{self, Mixed};
 use crate::open::{self, Opened};
 use crate::order::{Deliver, Order, Stage};
+use crate::recut;
 use crate::render::{self, Rendered};
-use crate::sections::{Licence, Licences, MixReport, Takes};
+use crate::sections::{Licence, Licences, MixReport, ObjectDetection, PromptCombiner, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{mux, tell};
+use crate::{cue_sheet, mux, takes, tell};
+
+/// Version of what is told in words.
+const TOLD: u32 = 1;
 
 /// What a run came to.
 #[derive(Debug, Clone)]
@@ -47,6 +52,9 @@ pub fn run(order: &Order, until: Stage, world: &dyn World) -> Result<Outcome, St
     let result = result?;
     work.ledger.provenance(order.brief.seed, world)?;
     let document = work.ledger.document().clone();
+    if let Some(path) = order.deliver.cue_sheet.as_deref().filter(|_| until >= Stage::Generate) {
+        cue_sheet::write(&document, path)?;
+    }
     if let Some(path) = &order.deliver.document {
         write_whole(path, document.to_json().as_bytes(), "writing the document to")?;
     }
@@ -70,11 +78,19 @@ impl Work<'_> {
         let deliver = &order.deliver;
         if until == Stage::Mux {
             mux::refuse_early(order, world)?;
+            takes::refuse_early(order, world)?;
         }
-        for path in [&deliver.midi, &deliver.musicxml, &deliver.timeline, &deliver.audio]
-            .into_iter()
-            .flatten()
-        {
+        if let Some(path) = &deliver.cue_sheet {
+            cue_sheet::refuse_early(path)?;
+        }
+        let files = [
+            &deliver.midi,
+            &deliver.musicxml,
+            &deliver.cue_sheet,
+            &deliver.timeline,
+            &deliver.audio,
+        ];
+        for path in files.into_iter().flatten() {
             self.may_write(path)?;
         }
         // Named first, so that the document begins with it; length and token follow once the file is read.
@@ -109,7 +125,7 @@ impl Work<'_> {
         if until < Stage::Generate {
             return Ok(None);
         }
-        let composed = compose::run(&mut self.ledger, &order.brief, &seen.sighting, world)?;
+        let composed = compose::run(&mut self.ledger, order, until, &seen.sighting, world)?;
         if let Ok(takes) = self.ledger.document().get::<Takes>()
             && let Some(best) = takes.ranked.first()
         {
@@ -122,32 +138,61 @@ impl Work<'_> {
                 others.join(", ")
             ));
         }
+        if let Some(composed) = &composed {
+            self.told.extend(recut::told(&self.ledger, composed));
+        }
+        let designed = design::run(
+            &mut self.ledger,
+            order,
+            &opened,
+            &seen.sighting,
+            composed.as_ref(),
+            world,
+        )?;
+        if let Some(designed) = &designed {
+            self.told.push(designed.told());
+        }
         self.sheets(composed.as_ref())?;
         if until == Stage::Generate && deliver.audio.is_none() {
             return Ok(deliver.midi.clone());
         }
-        let rendered = self.render(composed.as_ref())?;
+        let rendered = self.render(composed.as_ref(), designed.as_ref())?;
         if until <= Stage::Render {
-            return self.audio(rendered.music.as_ref().map(|sound| sound.path.as_path()));
+            let sound = rendered.music.as_ref().or(rendered.effects.as_ref());
+            return self.audio(sound.map(|sound| sound.path.as_path()));
         }
+        let spotting = composed
+            .as_ref()
+            .map(|composed| &composed.spotting)
+            .or(designed.as_ref().and_then(|designed| designed.spotting.as_ref()));
+        let hits: Vec<f64> = spotting.map_or_else(Vec::new, |spotting| {
+            let taken = spotting.hits.iter().filter(|hit| hit.taken);
+            taken.map(|hit| hit.time_s).collect()
+        });
         let mixed = mix::run(
             &mut self.ledger,
             order,
             &opened,
-            composed.as_ref(),
+            &hits,
             &rendered,
             &seen.sighting,
             world,
         )?;
         self.licences(&rendered)?;
         if let Some(path) = &deliver.timeline {
-            self.timeline(path, &opened, &seen, composed.as_ref(), &mixed)?;
+            self.timeline(path, &opened, &seen, (spotting, composed.as_ref()), &mixed)?;
         }
         if until == Stage::Mix {
             return Ok(deliver.audio.clone());
         }
         let film = mux::run(&mut self.ledger, order, &opened, &mixed, world)?;
         self.told.extend(film.notes);
+        if let Some(composed) = &composed {
+            let choices = (&composed.mood, &composed.style);
+            let kept = takes::keep(&self.ledger, order, &opened, &seen.sighting, choices, &rendered, world)?;
+            self.told
+                .extend(kept.iter().map(|path| format!("take: {}", path.display())));
+        }
         self.report(&mixed);
         Ok(Some(film.path))
     }
@@ -184,18 +229,23 @@ impl Work<'_> {
     }
 
     fn tell(&mut self, seen: &Seen, until: Stage) -> Result<(), StudioError> {
-        let objects = tell::objects(&seen.sighting);
-        self.ledger.put(&objects)?;
+        let (order, world) = (self.order, self.world);
+        let objects: ObjectDetection = self
+            .ledger
+            .section(TOLD, &seen.sighting, world, || Ok(tell::objects(&seen.sighting)))?;
         if until >= Stage::Select {
-            self.ledger.put(&tell::select(&seen.sighting, self.order.brief.frame))?;
+            self.ledger.put(&tell::select(&seen.sighting, order.brief.frame))?;
         }
         let described = tell::describe(&seen.sighting);
         if until >= Stage::Describe {
             self.ledger.put(&described)?;
         }
         if until >= Stage::Prompt {
-            self.ledger
-                .put(&tell::combine(&self.order.brief, &objects, &described.description))?;
+            let brief = &order.brief;
+            let inputs = (&objects, &described, &brief.mood, &brief.style, &brief.prompt);
+            let _: PromptCombiner = self.ledger.section(TOLD, &inputs, world, || {
+                Ok(tell::combine(brief, &objects, &described.description))
+            })?;
         }
         Ok(())
     }
@@ -215,13 +265,15 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn render(&mut self, composed: Option<&Composed>) -> Result<Rendered, StudioError> {
-        let score = composed.map(|composed| &composed.score);
+    fn render(&mut self, composed: Option<&Composed>, designed: Option<&Designed>) -> Result<Rendered, StudioError> {
         let Deliver { stems, force, .. } = &self.order.deliver;
         render::run(
             &mut self.ledger,
             &self.order.brief,
-            score,
+            (
+                composed.map(|composed| (&composed.score, composed.cue_sheet.seed)),
+                designed.map(|designed| &designed.score),
+            ),
             stems.as_deref(),
             *force,
             self.world,
@@ -264,7 +316,7 @@ impl Work<'_> {
         path: &Path,
         opened: &Opened,
         seen: &Seen,
-        composed: Option<&Composed>,
+        (spotting, composed): (Option<&Spotting>, Option<&Composed>),
         mixed: &Mixed,
     ) -> Result<(), StudioError> {
         let title = self.order.input.file_name().unwrap_or_default().to_string_lossy();
@@ -273,7 +325,7 @@ impl Work<'_> {
             title: &title,
             sighting: &seen.sighting,
             thumbnails: &thumbnails,
-            spotting: composed.map(|composed| &composed.spotting),
+            spotting,
             cue_sheet: composed.map(|composed| &composed.cue_sheet),
             peaks: &mixed.peaks,
             sync: Some(&mixed.sync),
@@ -294,6 +346,7 @@ impl Work<'_> {
             stems,
             midi,
             musicxml,
+            cue_sheet,
             timeline,
             document,
             ..
@@ -302,6 +355,7 @@ impl Work<'_> {
             ("stems", stems),
             ("midi", midi),
             ("lead sheet", musicxml),
+            ("cue sheet", cue_sheet),
             ("timeline", timeline),
             ("document", document),
         ] {

@@ -2,12 +2,12 @@
 
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
-use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, Spotting, Sync};
+use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDesign, Spotting, Sync};
 
 use crate::brief::Brief;
 use crate::sections::{
     AudioGeneration, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
-    PromptCombiner, Provenance, SoundGeneration, Takes, VideoInput, VideoReconstruction,
+    PromptCombiner, Provenance, Recut, SoundGeneration, Takes, VideoInput, VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -24,11 +24,13 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<FrameSelection>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
+    add::<Recut>(&mut sections, &mut definitions);
     add::<Takes>(&mut sections, &mut definitions);
     add::<Mood>(&mut sections, &mut definitions);
     add::<Spotting>(&mut sections, &mut definitions);
     add::<CueSheet>(&mut sections, &mut definitions);
     add::<Score>(&mut sections, &mut definitions);
+    add::<SoundDesign>(&mut sections, &mut definitions);
     add::<AudioGeneration>(&mut sections, &mut definitions);
     add::<SoundGeneration>(&mut sections, &mut definitions);
     add::<MixReport>(&mut sections, &mut definitions);

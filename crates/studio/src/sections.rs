@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use synchresis_cue::Section;
+use synchresis_cue::{Mood, Section};
 
 macro_rules! section {
     ($(#[$doc:meta])* $type:ident as $name:literal { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
@@ -63,6 +63,21 @@ pub struct FrameObjects {
     pub frame: u64,
     /// Labels.
     pub labels: Vec<String>,
+    /// Where each thing is, if the engine says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<ObjectBox>,
+}
+
+/// A recognised thing and its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ObjectBox {
+    /// What it is.
+    pub label: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// Left, top, right, bottom, pixels of the picture as shown.
+    #[serde(rename = "box")]
+    pub corners: [f64; 4],
 }
 
 section! {
@@ -100,9 +115,25 @@ section! {
 }
 
 section! {
+    /// What stays of a score that was composed for another cut of the film.
+    Recut as "recut" {
+        /// MD5 of the cut that it was composed for.
+        from: String,
+        /// Name of that cut.
+        from_name: String,
+        /// Seed that stays, and with it key and themes; absent where another was asked for.
+        seed: Option<u64>,
+        /// Style that stays; absent where another was asked for.
+        style: Option<String>,
+        /// Feeling, mode and players that stay; absent where other words were given.
+        mood: Option<Mood>,
+    }
+}
+
+section! {
     /// Several compositions of the same brief.
     Takes as "takes" {
-        /// The best first: the one that is heard. The others are had by their seeds.
+        /// The best first: the one that is heard. The others lie beside the film, and are had by their seeds.
         ranked: Vec<Take>,
     }
 }
@@ -114,8 +145,11 @@ pub struct Take {
     pub seed: u64,
     /// 0 to 1, higher is better: the mean over the reasons.
     pub value: f64,
-    /// What was judged, a sentence each.
+    /// What was judged, a sentence each: sync, voice leading, tune and variety from the notes, the mix from the sound.
     pub reasons: Vec<String>,
+    /// The film for the best, for every other its WAV beside the film; absent where no film was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 section! {

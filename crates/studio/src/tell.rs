@@ -26,6 +26,7 @@ pub(crate) fn objects(sighting: &Sighting) -> ObjectDetection {
             .map(|s| FrameObjects {
                 frame: s.frame,
                 labels: Vec::new(),
+                boxes: Vec::new(),
             })
             .collect(),
     }

@@ -18,7 +18,7 @@ use crate::timeline::Thumbnail;
 use crate::world::World;
 
 /// Version of what is seen.
-const SIGHTING: u32 = 2;
+const SIGHTING: u32 = 3;
 const FILMSTRIP: &str = "filmstrip";
 
 /// What the decoding pass gave.

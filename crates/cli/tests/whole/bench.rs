@@ -153,10 +153,32 @@ impl Bench {
         fs::copy(folder.join(name), self.path(name)).is_ok()
     }
 
+    /// A sound as one channel of floats at `rate`.
+    pub(crate) fn samples(&self, file: &str, rate: u32) -> Vec<f32> {
+        let out = self.ffmpeg(&format!("-v error -i {file} -map 0:a:0 -ac 1 -ar {rate} -f f32le -"));
+        let bytes = out.stdout.as_chunks::<4>().0;
+        bytes.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    }
+
+    /// The samples of a 24-bit WAV as they are, interleaved.
+    pub(crate) fn samples_24(&self, file: &str) -> Vec<i32> {
+        let out = self.ffmpeg(&format!("-v error -i {file} -map 0:a:0 -c copy -f s24le -"));
+        let bytes = out.stdout.as_chunks::<3>().0;
+        bytes
+            .iter()
+            .map(|b| i32::from_le_bytes([0, b[0], b[1], b[2]]) >> 8)
+            .collect()
+    }
+
     /// Every name in the work folder, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(self.work())
-            .expect("the work folder")
+        self.names_in(".")
+    }
+
+    /// Every name in a folder of the work folder, sorted.
+    pub(crate) fn names_in(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path(folder))
+            .expect("a folder")
             .filter_map(|e| e.ok().map(|e| e.file_name().to_string_lossy().into_owned()))
             .collect();
         names.sort();

@@ -9,6 +9,8 @@ mod bad_input;
 mod banks;
 mod bench;
 mod cancel;
+mod deliver;
+mod designer;
 mod film;
 mod film_inputs;
 mod judging;

@@ -58,7 +58,28 @@ pub(super) fn divide(
         at = from[at];
     }
     sections.reverse();
+    if sections.len() == 1 && bars[end - 1].end_s() - bars[first].start_s < super::LOGO_S {
+        return logo(first, end, &gain, spotting);
+    }
     sections
+}
+
+/// A logo's two sections: a statement, and the ending from the strongest bar line past its middle on.
+fn logo(first: usize, end: usize, gain: &[f64], spotting: &Spotting) -> Vec<(usize, usize)> {
+    let bars = &spotting.bars;
+    let (from, to) = (bars[first].start_s, bars[end - 1].end_s());
+    let best = (first + 1..end)
+        .filter(|&bar| !bars[bar].free)
+        .map(|bar| {
+            let place = (bars[bar].start_s - from) / (to - from);
+            (bar, gain[bar - first] - 1.5 * (place - 0.6).abs())
+        })
+        .filter(|&(bar, _)| (0.3..0.85).contains(&((bars[bar].start_s - from) / (to - from))))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    match best {
+        Some((bar, _)) => vec![(first, bar - first), (bar, end - bar)],
+        None => vec![(first, end - first)],
+    }
 }
 
 /// What speaks for a border before this bar: the hit on its downbeat, a new look, a turn of the picture.

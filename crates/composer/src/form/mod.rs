@@ -15,6 +15,9 @@ use crate::style::Style;
 /// Cues shorter than this are one gesture, seconds.
 const STING_S: f64 = 6.0;
 
+/// Cues shorter than this, but no sting, are a logo: one statement and its ending, seconds.
+const LOGO_S: f64 = 14.0;
+
 /// A section on its way.
 struct Span {
     first: usize,
@@ -103,6 +106,11 @@ fn stretches(bars: &[Bar]) -> Vec<(usize, usize, bool)> {
             Some(last) if last.2 == silent => last.1 = i + 1,
             _ => all.push((i, i + 1, silent)),
         }
+    }
+    // What follows the last chord of the film is its ring, however many bars it takes: nothing comes after it.
+    if let [.., (_, end, false), (_, rung, true)] = all.as_mut_slice() {
+        *end = *rung;
+        all.pop();
     }
     all
 }

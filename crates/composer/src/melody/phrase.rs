@@ -71,18 +71,13 @@ pub(crate) fn strength(at: f64, meter: Meter) -> f64 {
 
 /// The tune of the whole piece, and its motifs for the cue sheet. `lead` says in which sections it is heard.
 pub(crate) fn melody(piece: &Piece, chords: &[Chord], register: (u8, u8)) -> (Vec<Sung>, Vec<MotifCue>) {
-    let home = piece
+    // A theme is written in the style's own meter, whatever odd bar the piece begins with: another cut of the film keeps it.
+    let meter = piece
         .style
         .meters
         .first()
         .copied()
         .unwrap_or(Meter { beats: 4, unit: 4 });
-    let meter = piece
-        .sections
-        .iter()
-        .find(|s| !s.silent)
-        .and_then(|s| piece.grid.bars().get(s.cue.first_bar).map(|b| b.meter))
-        .unwrap_or(home);
     let mut tunes: Vec<Tune> = Vec::new();
     let mut cues: Vec<MotifCue> = Vec::new();
     let mut sung: Vec<Sung> = Vec::new();

@@ -90,6 +90,7 @@ pub(crate) fn perform(player: &Player, mut drafts: Vec<Draft>, piece: &Piece, ch
         pedal: Vec::new(),
         bends: Vec::new(),
         expression: Vec::new(),
+        moves: Vec::new(),
     };
     track.pedal = pedal(player, &track.notes, piece, chords);
     track.expression = dynamics::expression(player, &track.notes, piece);
@@ -129,6 +130,7 @@ pub(crate) fn perform_accent(striker: &Striker, drafts: &[Draft], piece: &Piece)
         pedal: Vec::new(),
         bends: Vec::new(),
         expression: Vec::new(),
+        moves: Vec::new(),
     }
 }
 

@@ -74,6 +74,21 @@ pub fn hits(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptio
         .collect()
 }
 
+/// What the picture does and the person asked for, in order of time and weighed, for a film without music: all that is not
+/// inside a flurry or beside something heavier is `taken`.
+pub(crate) fn events(sighting: &Sighting, mood: &Mood, options: &SpotOptions) -> Vec<Hit> {
+    moments::events(sighting, mood, options)
+        .into_iter()
+        .map(|moment| {
+            let taken = moment.left.is_none();
+            Hit {
+                taken,
+                ..moment.into_hit()
+            }
+        })
+        .collect()
+}
+
 /// Chooses hits and lays the bars that reach them.
 ///
 /// The bars tile `music_start_s` to `music_end_s` (the film's end) without a gap. Every taken hit lies on an eighth of

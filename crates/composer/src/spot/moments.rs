@@ -40,10 +40,35 @@ impl Weighed {
 /// Moments nearer than this count as one, seconds: below it two accents are heard as a flam.
 const TOGETHER_S: f64 = 0.11;
 
+/// Cuts nearer to each other than this belong to one flurry where no music gives a beat, seconds.
+const FLURRY_S: f64 = 0.5;
+
 /// Weighs everything that is seen, ordered by time.
 pub(super) fn weigh(sighting: &Sighting, mood: &Mood, style: &Style, options: &SpotOptions) -> Vec<Weighed> {
     let duration = options.duration(sighting);
     let frame = options.frame_s(sighting);
+    let mut all = happening(sighting, mood, options);
+    gather_flurries(&mut all, flurry_gap(style));
+    resolve(&mut all, duration, frame, style);
+    all.push(moment(0.0, 0.9, HitKind::Start, "the film begins"));
+    cues::divide(&mut all, mood, duration, frame, options.seed);
+    all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(rank(a.kind).cmp(&rank(b.kind))));
+    merge(&mut all, TOGETHER_S.max(1.5 * frame));
+    all
+}
+
+/// Weighs what happens, for a film without music: no end is computed, no cue is closed.
+pub(super) fn events(sighting: &Sighting, mood: &Mood, options: &SpotOptions) -> Vec<Weighed> {
+    let mut all = happening(sighting, mood, options);
+    gather_flurries(&mut all, FLURRY_S);
+    all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(rank(a.kind).cmp(&rank(b.kind))));
+    merge(&mut all, TOGETHER_S.max(1.5 * options.frame_s(sighting)));
+    all
+}
+
+/// Everything that is seen and all that was asked for by hand, in order.
+fn happening(sighting: &Sighting, mood: &Mood, options: &SpotOptions) -> Vec<Weighed> {
+    let (duration, frame) = (options.duration(sighting), options.frame_s(sighting));
     let mut all = seen(sighting, mood, duration);
     for &time_s in &options.manual {
         if time_s.is_finite() {
@@ -57,12 +82,6 @@ pub(super) fn weigh(sighting: &Sighting, mood: &Mood, style: &Style, options: &S
         }
     }
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(b.weight.total_cmp(&a.weight)));
-    gather_flurries(&mut all, flurry_gap(style));
-    resolve(&mut all, duration, frame, style);
-    all.push(moment(0.0, 0.9, HitKind::Start, "the film begins"));
-    cues::divide(&mut all, mood, duration, frame, options.seed);
-    all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(rank(a.kind).cmp(&rank(b.kind))));
-    merge(&mut all, TOGETHER_S.max(1.5 * frame));
     all
 }
 

@@ -18,6 +18,7 @@ const CONCEPTS: [&str; 3] = [
     include_str!("../../words/scenes.toml"),
     include_str!("../../words/music.toml"),
 ];
+const PLACES: [&str; 1] = [include_str!("../../words/places.toml")];
 const GRAMMAR: &str = include_str!("../../words/grammar.toml");
 
 /// What a word says.
@@ -89,12 +90,18 @@ impl Lexicon {
     /// The lexicon, read once. Its files are part of the program; a test reads them strictly.
     pub(super) fn get() -> &'static Self {
         static LEXICON: OnceLock<Lexicon> = OnceLock::new();
-        LEXICON.get_or_init(|| Self::read().unwrap_or_default())
+        LEXICON.get_or_init(|| Self::read(&CONCEPTS).unwrap_or_default())
     }
 
-    fn read() -> Result<Self, toml::de::Error> {
+    /// The places that can be heard, with the same grammar.
+    pub(super) fn places() -> &'static Self {
+        static PLACES_LEXICON: OnceLock<Lexicon> = OnceLock::new();
+        PLACES_LEXICON.get_or_init(|| Self::read(&PLACES).unwrap_or_default())
+    }
+
+    fn read(files: &[&str]) -> Result<Self, toml::de::Error> {
         let mut lexicon = Self::default();
-        for file in CONCEPTS {
+        for file in files {
             for (name, concept) in toml::from_str::<BTreeMap<String, Concept>>(file)? {
                 let sense = Sense::Concept(lexicon.concepts.len());
                 for (language, list) in concept.lists().into_iter().enumerate() {
@@ -290,7 +297,13 @@ mod tests {
 
     #[test]
     fn a_word_list_does_not_read_or_names_what_is_not_there() {
-        let lexicon = Lexicon::read().expect("the word lists read");
+        let places = Lexicon::read(&PLACES).expect("the places read");
+        assert!(places.concepts.len() > 15);
+        for voice in places.concepts.iter().flat_map(|c| &c.voices) {
+            let known = synchresis_cue::voice(voice).map(|v| v.family);
+            assert_eq!(known, Some(synchresis_cue::VoiceFamily::Ambience), "{voice}");
+        }
+        let lexicon = Lexicon::read(&CONCEPTS).expect("the word lists read");
         assert!(lexicon.concepts.len() > 150);
         for concept in &lexicon.concepts {
             for voice in &concept.voices {

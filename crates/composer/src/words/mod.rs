@@ -50,8 +50,22 @@ pub fn concept(word: &str) -> Option<&'static str> {
 
 /// Reads a brief in any of the lexicon's languages. Never fails: what is not understood is listed.
 pub fn read(text: &str) -> Reading {
+    read_with(text, Lexicon::get())
+}
+
+/// Reads which places a text names (`tags`) and which it refuses (`refused`): the concepts of `words/places.toml`.
+pub(crate) fn read_places(text: &str) -> Reading {
+    read_with(text, Lexicon::places())
+}
+
+/// The beds that sound in a place, by the name of its concept.
+pub(crate) fn beds_of(place: &str) -> &'static [String] {
+    let known = Lexicon::places().concepts.iter().find(|c| c.name == place);
+    known.map_or(&[], |c| c.voices.as_slice())
+}
+
+fn read_with(text: &str, lexicon: &Lexicon) -> Reading {
     let tokens = split(text);
-    let lexicon = Lexicon::get();
     let order = languages(&tokens, lexicon);
     let mut reader = Reader::default();
     let mut at = 0;

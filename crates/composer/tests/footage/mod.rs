@@ -145,6 +145,7 @@ impl Film {
             curves,
             flashes: Vec::new(),
             motion_peaks,
+            sweeps: Vec::new(),
             palette: vec![Colour {
                 rgb: [90, 90, 90],
                 share: 1.0,

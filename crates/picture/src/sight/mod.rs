@@ -17,6 +17,7 @@ mod palette;
 mod samples;
 mod shots;
 mod strip;
+mod sweeps;
 mod words;
 
 use synchresis_cue::{Frame, Sighting};
@@ -149,6 +150,7 @@ impl Watcher {
             curves: curves::resample(&film, &motion),
             flashes: found.flashes.clone(),
             motion_peaks: moments::motion_peaks(&film, &found, &motion),
+            sweeps: sweeps::sweeps(&film, &found),
             palette: self.swatches.palette(0.0, f64::INFINITY, 6, self.matrix),
             samples,
             third,

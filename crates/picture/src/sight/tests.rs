@@ -9,9 +9,9 @@ use super::*;
 
 const W: usize = 128;
 const H: usize = 72;
-const RATE: f64 = 25.0;
+pub(super) const RATE: f64 = 25.0;
 
-type Planes = (Vec<u8>, Vec<u8>, Vec<u8>);
+pub(super) type Planes = (Vec<u8>, Vec<u8>, Vec<u8>);
 
 /// The sine of `turns` of a circle, from a table: the films below need a hundred million of them.
 fn sine(turns: f64) -> f64 {
@@ -24,7 +24,7 @@ fn sine(turns: f64) -> f64 {
 }
 
 /// A picture with detail at every scale, different for every `seed`; moved by `(dx, dy)` pixels.
-fn scene(seed: u32, dx: f64, dy: f64) -> Planes {
+pub(super) fn scene(seed: u32, dx: f64, dy: f64) -> Planes {
     let random = |k: u32| {
         let h = (seed.wrapping_mul(0x9e37_79b9) ^ k.wrapping_mul(0x85eb_ca6b)).wrapping_mul(0xc2b2_ae35);
         f64::from(h >> 8 & 0xffff) / 65_536.0
@@ -87,7 +87,7 @@ fn watch_at(frames: &[Planes], times: &[f64], end_s: f64) -> Sighting {
     watcher.finish(end_s)
 }
 
-fn watch(frames: &[Planes]) -> Sighting {
+pub(super) fn watch(frames: &[Planes]) -> Sighting {
     let times: Vec<f64> = (0..frames.len()).map(|i| i as f64 / RATE).collect();
     watch_at(frames, &times, frames.len() as f64 / RATE)
 }

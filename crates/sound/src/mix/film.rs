@@ -16,6 +16,13 @@ const MUSIC_LUFS: f64 = -18.0;
 /// How far sound effects stay below the music at equal volumes, LU.
 const SOUNDS_BELOW: f64 = 3.0;
 
+/// How much more than the music effects may be raised to get there, dB: soft ones are meant to be soft.
+const SOUNDS_LIFT: f64 = 5.0;
+
+/// Effects with nothing beside them come up by this much at most, dB: a bed of rain may be heard better than under music, the
+/// air of a room does not become a storm.
+const ALONE_DB: f64 = 14.0;
+
 /// How far music may rest above the speech of the film when nobody speaks, LU.
 const REST_ABOVE: f64 = 5.0;
 
@@ -53,6 +60,8 @@ pub struct Mixed {
     pub master: Mastered,
     /// Gain that the music got before it was ducked, dB; `None` without music or at volume 0.
     pub music_db: Option<f64>,
+    /// How far the effects stay below the music, LU, volumes included; `None` where either is missing or silent.
+    pub sounds_below_lu: Option<f64>,
     /// How far the music was ducked at most, dB, 0 or below.
     pub deepest_db: f64,
     /// Seconds in which the music was at least 3 dB down.
@@ -104,7 +113,7 @@ pub fn film(
 
     let mut music_db = music_lufs.map_or(0.0, |l| MUSIC_LUFS - l);
     let sounds_db = match (music_lufs, sounds_lufs) {
-        (Some(_), Some(sounds)) => (MUSIC_LUFS - SOUNDS_BELOW - sounds).min(music_db),
+        (Some(_), Some(sounds)) => (MUSIC_LUFS - SOUNDS_BELOW - sounds).min(music_db + SOUNDS_LIFT),
         _ => 0.0,
     };
     let steps = (balance.frames as usize).div_ceil(STEP) + 1;
@@ -129,7 +138,16 @@ pub fn film(
         if loudest > 0.0 {
             target.loudness_lufs += gain_to_decibel(loudest);
         }
+        if let (None, Some(sounds)) = (&parts.music, sounds_lufs) {
+            target.loudness_lufs = target
+                .loudness_lufs
+                .min(sounds + ALONE_DB + gain_to_decibel(sounds_volume));
+        }
     }
+    let sounds_below_lu = music_lufs.zip(sounds_lufs).map(|(music, sounds)| {
+        let volumes = gain_to_decibel(music_volume) - gain_to_decibel(sounds_volume);
+        music + music_db - sounds - sounds_db + volumes
+    });
     let (deepest_db, ducked_s) = (plan.deepest_db, plan.ducked_s);
     let has_music = parts.music.is_some();
     let mut sum = Sum {
@@ -147,6 +165,7 @@ pub fn film(
     Ok(Mixed {
         master: mastered,
         music_db: has_music.then(|| music_db + gain_to_decibel(music_volume)),
+        sounds_below_lu,
         deepest_db,
         ducked_s,
         original_music,

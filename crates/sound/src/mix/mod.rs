@@ -16,6 +16,7 @@ mod film;
 mod loudness;
 mod master;
 mod peak;
+mod quality;
 mod render;
 mod reverb;
 mod source;
@@ -24,6 +25,7 @@ mod wav;
 
 pub use film::{Balance, Mixed, Parts, film};
 pub use master::{Mastered, Target, master};
+pub use quality::{Quality, quality};
 pub use render::{Rendered, StemSink, render};
 pub use source::{RawReader, RawWriter, Samples, Sink, Source};
 pub use wav::{Broadcast, SampleFormat, WavWriter};

@@ -143,15 +143,18 @@ struct Moving {
 /// Plays passages.
 pub(crate) struct Passages {
     kind: Passage,
+    /// Who passes chooses a side by chance, unless the track says where it goes.
+    wanders: bool,
     moving: Vec<Moving>,
     ids: Vec<u32>,
     seed: u64,
 }
 
 impl Passages {
-    pub(crate) fn new(kind: Passage, seed: u64) -> Self {
+    pub(crate) fn new(kind: Passage, wanders: bool, seed: u64) -> Self {
         Self {
             kind,
+            wanders,
             moving: Vec::with_capacity(8),
             ids: Vec::with_capacity(8),
             seed,
@@ -172,7 +175,8 @@ impl Instrument for Passages {
         }
         let mut spread = [0.0; 6];
         for (i, s) in spread.iter_mut().enumerate() {
-            *s = 1.0 + 0.006 * (i as f32 - 2.5) + 0.002 * chance.sign();
+            // No two in a ratio of small numbers: a cluster, not a chord.
+            *s = (0.31 * i as f32 - 0.6 + 0.06 * chance.sign()).exp2();
         }
         self.moving.push(Moving {
             length: ((g.off - g.on) as f32).max(4800.0),
@@ -185,7 +189,11 @@ impl Instrument for Passages {
             hz: hertz(g.pitch),
             phase: [0.0; 6].map(|_: f32| chance.unit()),
             spread,
-            side: if chance.unit() < 0.5 { -1.0 } else { 1.0 },
+            side: match chance.unit() < 0.5 {
+                _ if !self.wanders => 0.0,
+                true => -1.0,
+                false => 1.0,
+            },
             cut: 1.0,
         });
         self.ids.push(g.id);
@@ -273,7 +281,7 @@ impl Moving {
             0.0,
             out,
         );
-        // A cluster that climbs an octave, in the shiver of six saws kept dull.
+        // A cluster that climbs an octave, in the shiver of six saws kept dull, too wide to have a pitch.
         let climb = self.hz * control.bend * (y * y).exp2();
         let shake = 0.75 + 0.25 * (y * y * 60.0 * std::f32::consts::TAU).sin();
         for k in 0..6 {

@@ -57,13 +57,13 @@ pub fn player(track: &Track, duration_s: f64, seed: u64, bank: Option<&Bank>) ->
     if let Some((instrument, gain)) = bank.and_then(|b| b.instrument(info, &gestures)) {
         return Box::new(Band::new(track, gestures, instrument, gain, duration_s));
     }
-    let instrument = own(info, &gestures, seed);
+    let instrument = own(info, &gestures, track.moves.is_empty(), seed);
     let gain = 10f32.powf(gain_db(info.name) as f32 / 20.0);
     Box::new(Band::new(track, gestures, instrument, gain, duration_s))
 }
 
-/// Our own instrument for a voice.
-fn own(info: &VoiceInfo, gestures: &[Gesture], seed: u64) -> Box<dyn Instrument> {
+/// Our own instrument for a voice; `wanders`: it may choose its place itself.
+fn own(info: &VoiceInfo, gestures: &[Gesture], wanders: bool, seed: u64) -> Box<dyn Instrument> {
     let mut pitches: Vec<u8> = gestures.iter().map(|g| g.pitch).collect();
     pitches.sort_unstable();
     pitches.dedup();
@@ -90,9 +90,9 @@ fn own(info: &VoiceInfo, gestures: &[Gesture], seed: u64) -> Box<dyn Instrument>
         return Box::new(modal::Modal::new(Box::new(pluck), seed, true));
     }
     match name {
-        "riser" => Box::new(effects::Passages::new(effects::Passage::Riser, seed)),
-        "reverse-cymbal" => Box::new(effects::Passages::new(effects::Passage::ReverseCymbal, seed)),
-        "whoosh" => Box::new(effects::Passages::new(effects::Passage::Whoosh, seed)),
+        "riser" => Box::new(effects::Passages::new(effects::Passage::Riser, wanders, seed)),
+        "reverse-cymbal" => Box::new(effects::Passages::new(effects::Passage::ReverseCymbal, wanders, seed)),
+        "whoosh" => Box::new(effects::Passages::new(effects::Passage::Whoosh, wanders, seed)),
         "impact" | "boom" | "sub-drop" | "tick" | "sparkle" => {
             Box::new(kit::Kit::effects(&pitches, seed, |pitch, chance| {
                 effects::draw(name, pitch, chance)

@@ -43,5 +43,6 @@ pub fn phrase(info: &VoiceInfo) -> Track {
         pedal: Vec::new(),
         bends: Vec::new(),
         expression: Vec::new(),
+        moves: Vec::new(),
     }
 }

@@ -86,6 +86,9 @@ pub(crate) struct Band {
     next_end: usize,
     bends: Curve,
     expression: Curve,
+    /// Where the track goes, if it goes anywhere.
+    moves: Option<Curve>,
+    place: [f32; 4],
     gain: f32,
     level: f32,
     now: i64,
@@ -141,6 +144,7 @@ impl Band {
         ends.sort_unstable();
         let mut expression = Curve::new(track.expression.iter().copied(), 1.0);
         let level = gain * expression.read(0.0).clamp(0.0, 1.0) as f32;
+        let mut moves = (!track.moves.is_empty()).then(|| Curve::new(track.moves.iter().copied(), 0.0));
         Self {
             instrument,
             gestures,
@@ -150,6 +154,8 @@ impl Band {
             next_end: 0,
             bends: Curve::new(track.bends.iter().map(|b| (b.time_s, b.semitones)), 0.0),
             expression,
+            place: placed(moves.as_mut().map_or(0.0, |m| m.read(0.0))),
+            moves,
             gain,
             level,
             now: 0,
@@ -187,6 +193,15 @@ impl Band {
         let aim = self.gain * control.expression;
         if self.sounding {
             swell(&mut self.frame, self.level, (aim - self.level) / QUANTUM as f32);
+            if let Some(moves) = &mut self.moves {
+                let (from, to) = (self.place, placed(moves.read(time)));
+                let steps: [f32; 4] = std::array::from_fn(|k| (to[k] - from[k]) / QUANTUM as f32);
+                for (i, (l, r)) in self.frame.l.iter_mut().zip(&mut self.frame.r).enumerate() {
+                    let m: [f32; 4] = std::array::from_fn(|k| from[k] + steps[k] * (i + 1) as f32);
+                    (*l, *r) = (m[0] * *l + m[1] * *r, m[2] * *l + m[3] * *r);
+                }
+                self.place = to;
+            }
             // The piece ends here: what still sounds goes in 30 ms rather than with a click.
             let fade = i64::from(SAMPLE_RATE) * 30 / 1000;
             if end > self.last - fade {
@@ -221,6 +236,19 @@ widened! {
             *to += from;
         }
     }
+}
+
+/// How left and right come out of left and right at a place from −1 to 1: equal power around the centre, the side signal
+/// narrower the further out.
+fn placed(pan: f64) -> [f32; 4] {
+    let pan = pan.clamp(-1.0, 1.0);
+    let (right, left) = ((pan + 1.0) * std::f64::consts::FRAC_PI_4).sin_cos();
+    let (left, right, side) = (
+        std::f64::consts::SQRT_2 * left,
+        std::f64::consts::SQRT_2 * right,
+        1.0 - pan.abs(),
+    );
+    [left + side, left - side, right - side, right + side].map(|g| (g / 2.0) as f32)
 }
 
 impl Player for Band {

@@ -73,6 +73,7 @@ fn track(name: &str) -> Track {
         pedal: Vec::new(),
         bends: Vec::new(),
         expression: Vec::new(),
+        moves: Vec::new(),
     }
 }
 
