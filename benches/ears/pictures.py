@@ -88,10 +88,10 @@ def picture(style, seed, name, folder):
 
 
 def squeeze(path):
-    """64 colours are enough for a diagram, and a third of the bytes."""
+    """A palette is enough for a diagram, and a third of the bytes."""
     from PIL import Image
 
-    Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(224, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main():
