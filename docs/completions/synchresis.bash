@@ -16,6 +16,9 @@ _synchresis() {
             ",$1")
                 cmd="synchresis"
                 ;;
+            synchresis,compare)
+                cmd="synchresis__subcmd__compare"
+                ;;
             synchresis,describe)
                 cmd="synchresis__subcmd__describe"
                 ;;
@@ -60,6 +63,9 @@ _synchresis() {
                 ;;
             synchresis,styles)
                 cmd="synchresis__subcmd__styles"
+                ;;
+            synchresis__subcmd__help,compare)
+                cmd="synchresis__subcmd__help__subcmd__compare"
                 ;;
             synchresis__subcmd__help,describe)
                 cmd="synchresis__subcmd__help__subcmd__describe"
@@ -113,7 +119,7 @@ _synchresis() {
 
     case "${cmd}" in
         synchresis)
-            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film evaluate styles doctor help"
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,8 +176,74 @@ _synchresis() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchresis__subcmd__compare)
+            opts="-q -v -h -V --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchresis__subcmd__describe)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -194,6 +266,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -383,7 +459,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__evaluate)
-            opts="-q -v -h -V --audio --document --seed --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --audio --document --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -398,6 +474,10 @@ _synchresis() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -567,7 +647,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__frames)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -590,6 +670,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -721,7 +805,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__generate)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -744,6 +828,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -875,8 +963,22 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__help)
-            opts="score frames objects select describe prompt generate render mix mux film evaluate styles doctor help"
+            opts="score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1099,7 +1201,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mix)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1122,6 +1224,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1253,7 +1359,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mux)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1276,6 +1382,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1407,7 +1517,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__objects)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1430,6 +1540,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1561,7 +1675,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__prompt)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1584,6 +1698,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1715,7 +1833,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__render)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1738,6 +1856,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1869,7 +1991,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__score)
-            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --cue-sheet --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1971,6 +2093,10 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cue-sheet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2031,7 +2157,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__select)
-            opts="-o -q -v -h -V --output --document --stems --midi --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2054,6 +2180,10 @@ _synchresis() {
                     return 0
                     ;;
                 --midi)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cue-sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -52,6 +52,7 @@ complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "mix" -d 'Stag
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "mux" -d 'Stage 9: put sound and picture together'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "film" -d 'Give a song its picture: a music video from artworks'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "compare" -d 'Put the figures of two films, or of two documents, side by side'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "styles" -d 'List the styles'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -64,7 +65,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l music -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -77,9 +78,10 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l original
 duck\t''
 drop\t''"
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l loudness -d 'Integrated loudness of the film, LUFS; −14 by default' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l stems -d 'Write a 24-bit WAV for each instrument into this folder' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l stems -d 'Write a 24-bit WAV for each instrument into this folder, and their sum as premaster.wav' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l midi -d 'Write the music as a MIDI file' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l musicxml -d 'Write the lead sheet as MusicXML' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cue-sheet -d 'Write a cue sheet for people, Markdown or one printable HTML file by its ending: sections, chords, hits, licences' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l timeline -d 'Write a picture of what happened (PNG): filmstrip, hits, beats, waveform' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
@@ -105,6 +107,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -s o -l ou
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -113,7 +116,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l music -
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -149,6 +152,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -s o -l o
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -157,7 +161,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l music 
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -193,6 +197,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand select" -s o -l ou
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -201,7 +206,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l music -
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -237,6 +242,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -s o -l 
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -245,7 +251,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l music
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -281,6 +287,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -s o -l ou
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -289,7 +296,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l music -
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -325,6 +332,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -s o -l 
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -333,7 +341,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l music
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -369,6 +377,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand render" -s o -l ou
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -377,7 +386,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l music -
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -413,6 +422,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -s o -l outpu
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -421,7 +431,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l music -d '
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -457,6 +467,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -s o -l outpu
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l stems -d 'Write a 24-bit WAV for each instrument into this folder (render and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l midi -d 'Write the music as a MIDI file (generate and later)' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l cue-sheet -d 'Write a cue sheet for people, Markdown or HTML by its ending (generate and later)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
@@ -465,7 +476,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l music -d '
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l sounds -d 'Who makes the effects: none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l objects -d 'Who recognises objects: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
@@ -531,6 +542,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand film" -s V -l vers
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l audio -d 'Its sound, if not its own' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l document -d 'A document of `score`: judge the hits it took instead of everything that is seen' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l seed -d 'Where chance is drawn from' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l report -d 'Write a report here that any browser opens: one HTML file' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
@@ -548,6 +560,25 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s v -l 
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l no-cache -d 'Keep nothing for the next run'
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s h -l help -d 'Print help'
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l seed -d 'Where chance is drawn from' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l report -d 'Write a report here that any browser opens: one HTML file' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l json -d 'Print both sides and the verdict as JSON'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s V -l version -d 'Print version'
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
@@ -581,18 +612,19 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s v -l ve
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l no-cache -d 'Keep nothing for the next run'
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s V -l version -d 'Print version'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "select" -d 'Stage 3: the frame that stands for the film'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "describe" -d 'Stage 4: the film in words'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "prompt" -d 'Stage 5: words for a generating engine'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "render" -d 'Stage 7: render the notes to sound'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "mux" -d 'Stage 9: put sound and picture together'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "film" -d 'Give a song its picture: a music video from artworks'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "styles" -d 'List the styles'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate styles doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "select" -d 'Stage 3: the frame that stands for the film'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "describe" -d 'Stage 4: the film in words'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "prompt" -d 'Stage 5: words for a generating engine'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "render" -d 'Stage 7: render the notes to sound'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "mux" -d 'Stage 9: put sound and picture together'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "film" -d 'Give a song its picture: a music video from artworks'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "compare" -d 'Put the figures of two films, or of two documents, side by side'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "styles" -d 'List the styles'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -35,7 +35,7 @@ pub struct Comparison {
 
 /// Either a document with figures, or a film that was judged.
 enum Witness {
-    Document(Side),
+    Document(Box<Side>),
     Film(Box<Judged>),
 }
 
@@ -80,7 +80,7 @@ pub fn compare(
 
 fn side(witness: &Witness) -> Side {
     match witness {
-        Witness::Document(side) => side.clone(),
+        Witness::Document(side) => (**side).clone(),
         Witness::Film(judged) => Side {
             name: judged.name.clone(),
             sync: judged.sync.clone(),
@@ -115,10 +115,10 @@ fn witness(path: &Path, seed: u64, world: &dyn World) -> Result<Witness, StudioE
             path.file_name().unwrap_or_default().to_string_lossy()
         ))
     })?;
-    Ok(Witness::Document(Side {
+    Ok(Witness::Document(Box::new(Side {
         name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         sync,
-    }))
+    })))
 }
 
 /// The share of what chance leaves that is reached; 0 is chance, 1 is all.

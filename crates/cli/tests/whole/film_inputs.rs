@@ -60,7 +60,7 @@ fn an_odd_song_makes_no_film() {
         "-f lavfi -i aevalsrc=0.6*sin(2*PI*1500*t)*exp(-60*mod(t\\,0.5)):s=44100:d=2 -c:a pcm_f32le floats.wav",
     );
     let mut floats = fs::read(bench.path("floats.wav")).expect("reads");
-    let data = floats.len() / 2 & !3;
+    let data = (floats.len() / 2) & !3;
     for (k, bad) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30].iter().enumerate() {
         let at = data + 4 * 97 * k;
         floats[at..at + 4].copy_from_slice(&bad.to_le_bytes());

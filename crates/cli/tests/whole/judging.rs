@@ -29,7 +29,7 @@ fn stands_alone(html: &str) {
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "</{name}> closes another element");
         } else if !tag.ends_with('/') {
-            assert!(tag.matches('"').count() % 2 == 0, "<{tag}>");
+            assert!(tag.matches('"').count().is_multiple_of(2), "<{tag}>");
             open.push(name);
             if name == "style" {
                 rest = &rest[rest.find("</style>").expect("the style ends")..];

@@ -502,11 +502,11 @@ fn below(out: &mut String, sync: &Sync) -> std::fmt::Result {
                 first = false;
             }
         }
-        write!(
+        writeln!(
             out,
             "\"/><text x=\"0\" y=\"{0:.0}\">0:00</text><text x=\"{SIDE}\" y=\"{0:.0}\" text-anchor=\"end\">{1} beats</text>\
              <text x=\"-6\" y=\"10\" text-anchor=\"end\">{1}</text><text transform=\"translate(-10 {2:.0}) rotate(-90)\" \
-             text-anchor=\"middle\">events</text></svg></figure>\n",
+             text-anchor=\"middle\">events</text></svg></figure>",
             SIDE + 16.0,
             clock(length),
             SIDE / 2.0
