@@ -219,6 +219,10 @@ pub enum Act {
     Cut,
     /// Coloured light falls in from an edge.
     LightLeak,
+    /// The camera moves on, and all that is slow with it; until the next one it rests.
+    Surge,
+    /// Specks of dust in the light shine up.
+    Glint,
 }
 
 /// A moment of the song that is seen.

@@ -9,6 +9,23 @@ pub(crate) struct Grid {
     pub(crate) rows: usize,
 }
 
+impl Grid {
+    /// The value at column and row `[x, y]`, which may lie between points or beyond them, of `values` on the grid.
+    pub(crate) fn sample(&self, values: &[f32], [x, y]: [f32; 2]) -> f32 {
+        let x = x.clamp(0.0, (self.columns.max(1) - 1) as f32);
+        let y = y.clamp(0.0, (self.rows.max(1) - 1) as f32);
+        let (i, j) = (x as usize, y as usize);
+        let at = |i: usize, j: usize| {
+            let k = j.min(self.rows.saturating_sub(1)) * self.columns + i.min(self.columns.saturating_sub(1));
+            values.get(k).copied().unwrap_or(0.5)
+        };
+        let (fx, fy) = (x - i as f32, y - j as f32);
+        let top = at(i, j) + (at(i + 1, j) - at(i, j)) * fx;
+        let bottom = at(i, j + 1) + (at(i + 1, j + 1) - at(i, j + 1)) * fx;
+        top + (bottom - top) * fy
+    }
+}
+
 /// The plan of a transition on the points of a grid.
 pub(crate) struct Turning {
     /// Displacement from a place of the first picture to the like place of the second, as a share of the frame's width

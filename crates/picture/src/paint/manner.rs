@@ -49,6 +49,15 @@ pub(crate) struct Manner {
     pub(crate) contrast: f32,
     /// How softly highlights roll off, 0 to 1.
     pub(crate) shoulder: f32,
+    /// How long the picture moves on after a strong beat before it rests, seconds; 0: it moves all the time.
+    pub(crate) surge_s: f32,
+    /// How long it may rest though weaker beats are heard, seconds.
+    pub(crate) rest_s: f32,
+    /// Share of the last step of a transition that is taken at once.
+    pub(crate) leap: f32,
+    /// Brightness of specks of dust that float in the light, and their size.
+    pub(crate) motes: f32,
+    pub(crate) mote_size: f32,
 }
 
 const PLAIN: Manner = Manner {
@@ -76,6 +85,11 @@ const PLAIN: Manner = Manner {
     saturation: 1.0,
     contrast: 0.0,
     shoulder: 0.0,
+    surge_s: 0.0,
+    rest_s: 0.0,
+    leap: 0.75,
+    motes: 0.0,
+    mote_size: 1.0,
 };
 
 impl Manner {
@@ -100,8 +114,8 @@ impl Manner {
                 ..PLAIN
             },
             Look::Dream => Manner {
-                zoom: 0.12,
-                drift: 0.03,
+                zoom: 0.16,
+                drift: 0.05,
                 pulse: 0.020,
                 pulse_s: 0.14,
                 lift: 0.05,
@@ -116,11 +130,16 @@ impl Manner {
                 saturation: 1.10,
                 contrast: 0.08,
                 shoulder: 0.9,
+                surge_s: 0.80,
+                leap: 0.0,
+                rest_s: 4.0,
+                motes: 0.30,
+                mote_size: 1.8,
                 ..PLAIN
             },
             Look::Pulse => Manner {
-                zoom: 0.08,
-                drift: 0.03,
+                zoom: 0.12,
+                drift: 0.05,
                 pulse: 0.045,
                 pulse_s: 0.14,
                 lift: 0.05,
@@ -135,11 +154,14 @@ impl Manner {
                 saturation: 1.12,
                 contrast: 0.22,
                 shoulder: 0.7,
+                surge_s: 0.45,
+                rest_s: 4.0,
+                motes: 0.30,
                 ..PLAIN
             },
             Look::Cut => Manner {
-                zoom: 0.07,
-                drift: 0.02,
+                zoom: 0.09,
+                drift: 0.03,
                 pulse: 0.028,
                 pulse_s: 0.12,
                 lift: 0.05,
@@ -153,6 +175,8 @@ impl Manner {
                 saturation: 1.06,
                 contrast: 0.26,
                 shoulder: 0.5,
+                surge_s: 0.40,
+                rest_s: 3.0,
                 ..PLAIN
             },
             Look::Kaleido => Manner {
@@ -169,16 +193,18 @@ impl Manner {
                 soft: 0.45,
                 vignette: 0.35,
                 fold: true,
-                turn: 0.05,
+                turn: 0.09,
                 turn_pulse: 0.07,
                 saturation: 1.18,
                 contrast: 0.20,
                 shoulder: 0.7,
+                surge_s: 0.45,
+                rest_s: 3.0,
                 ..PLAIN
             },
             Look::Prism => Manner {
-                zoom: 0.09,
-                drift: 0.03,
+                zoom: 0.13,
+                drift: 0.05,
                 pulse: 0.026,
                 pulse_s: 0.13,
                 lift: 0.05,
@@ -196,6 +222,9 @@ impl Manner {
                 saturation: 1.15,
                 contrast: 0.16,
                 shoulder: 0.7,
+                surge_s: 0.45,
+                rest_s: 4.0,
+                motes: 0.26,
                 ..PLAIN
             },
             Look::Film => Manner {

@@ -6,13 +6,16 @@
 //! (camera, warp, order of the dissolve, glow, light leaks, vignette). A beat acts in the very frame it is nearest to
 //! and dies away after it, so what is heard and what is seen fall together.
 
+mod accents;
 mod artwork;
 mod flow;
 mod framing;
 mod genre;
+mod heard;
 mod manner;
 mod mesh;
 mod moments;
+mod motes;
 mod noise;
 mod pace;
 mod painter;
@@ -20,6 +23,7 @@ mod plate;
 mod raster;
 mod saliency;
 mod storyboard;
+mod surge;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -27,7 +31,8 @@ mod tone;
 
 pub use artwork::{ArtInfo, Artwork, LARGEST_SIDE, MOST_PIXELS};
 pub use genre::{GENRES, Genre, GenreTable};
+pub use heard::Heard;
 pub use pace::progress;
 pub use painter::{LARGEST_FRAME, Painter};
 pub use saliency::Saliency;
-pub use storyboard::{FilmOptions, Heard, storyboard};
+pub use storyboard::{FilmOptions, storyboard};

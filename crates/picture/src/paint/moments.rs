@@ -2,6 +2,7 @@
 
 use synchresis_cue::{Act, EventKind, FilmEvent, FilmSection, Look, round_to};
 
+use super::manner::Manner;
 use super::storyboard::{Planner, nearest};
 use super::timeline::FLASH_GAP_S;
 
@@ -44,6 +45,7 @@ impl Planner<'_> {
             }
         }
         let cuts: Vec<f64> = cuts_of(sections);
+        let manner = Manner::of(look);
         let (mut last_flash, mut last_leak) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let mut events = Vec::with_capacity(merged.len());
         for (time_s, kind, strength) in merged {
@@ -59,6 +61,17 @@ impl Planner<'_> {
             let mut acts = Vec::new();
             if cut {
                 acts.push(Act::Cut);
+            }
+            if !self.surges.is_empty() {
+                let near = nearest(&self.surges, time_s).is_some_and(|s| (s - time_s).abs() < 0.1);
+                if !(near || cut || kind == EventKind::Turn) {
+                    // Between the beats that carry it on the picture rests, and only specks of light answer.
+                    if manner.motes > 0.0 {
+                        events.push(seen(time_s, frame, kind, strength, vec![Act::Glint]));
+                    }
+                    continue;
+                }
+                acts.push(Act::Surge);
             }
             acts.push(Act::Pulse);
             let (flash_every, leak_every) = match look {
@@ -81,13 +94,7 @@ impl Planner<'_> {
                     last_flash = time_s;
                 }
             }
-            events.push(FilmEvent {
-                time_s: round_to(time_s, 4),
-                frame,
-                kind,
-                strength: round_to(f64::from(strength.clamp(0.0, 1.0)), 3),
-                acts,
-            });
+            events.push(seen(time_s, frame, kind, strength, acts));
         }
         events
     }
@@ -113,11 +120,11 @@ impl Planner<'_> {
             && (self.strength(t) > 0.0 || nearest(&self.heard.beats, t).is_some_and(|b| (b - t).abs() < 0.05))
     }
 
-    fn is_loud(&self, t: f64) -> bool {
+    pub(super) fn is_loud(&self, t: f64) -> bool {
         self.heard.energy.is_empty() || self.energy(t, t + 0.15) > 0.02
     }
 
-    fn onsets_within(&self, t: f64, reach: f64) -> &[(f64, f32)] {
+    pub(super) fn onsets_within(&self, t: f64, reach: f64) -> &[(f64, f32)] {
         let onsets = &self.heard.onsets;
         let from = onsets.partition_point(|o| o.0 < t - reach);
         let to = onsets.partition_point(|o| o.0 <= t + reach).max(from);
@@ -146,6 +153,16 @@ const HEARD_BY_S: f64 = 0.075;
 
 /// Onsets off the beat are seen from this share of a full one on.
 const ONSET_SEEN: f32 = 0.45;
+
+fn seen(time_s: f64, frame: u64, kind: EventKind, strength: f32, acts: Vec<Act>) -> FilmEvent {
+    FilmEvent {
+        time_s: round_to(time_s, 4),
+        frame,
+        kind,
+        strength: round_to(f64::from(strength.clamp(0.0, 1.0)), 3),
+        acts,
+    }
+}
 
 fn weight(kind: EventKind) -> u8 {
     match kind {

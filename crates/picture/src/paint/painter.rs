@@ -10,9 +10,10 @@ use super::artwork::Artwork;
 use super::flow::{Grid, MATCH_COLUMNS, Turning};
 use super::manner::Manner;
 use super::mesh::{CELL, Mesh, Node, grid_for};
+use super::motes::{Air, motes};
 use super::noise::{TILE, field, mix, signed, wander};
 use super::plate::{BLEED, Dye, LUMINANCE, Plate, PlateKey};
-use super::raster::{Lens, Mixing, Raster};
+use super::raster::{Lens, Mixing, Raster, fold};
 use super::timeline::{Drive, Timeline};
 use super::tone::ToneCurve;
 
@@ -200,6 +201,17 @@ impl Painter {
             tone,
             grain: manner.grain,
             grain_at: (shake as usize % TILE, (shake >> 20) as usize % TILE),
+            motes: motes(&Air {
+                seed: self.seed,
+                width: self.width,
+                height: self.height,
+                time: i as f64 / self.line.fps,
+                camera: self.line.camera_time(i),
+                brightness: manner.motes,
+                size: manner.mote_size,
+                glint: drive.glint,
+                warmth: self.dye.warmth,
+            }),
         });
         Ok(())
     }
@@ -321,7 +333,7 @@ impl Painter {
     }
 
     fn lenses(&self, i: u64, scene: &Scene<'_>) -> [Lens; 2] {
-        let t = i as f64 / self.line.fps;
+        let t = self.line.camera_time(i);
         [0usize, 1].map(|which| {
             let plate = if which == 0 {
                 scene.a
@@ -382,7 +394,7 @@ impl Scene<'_> {
         let x = (column * CELL) as f32 - (w - 1.0) / 2.0;
         let y = (row * CELL) as f32 - (h - 1.0) / 2.0;
         let m = &self.manner;
-        let t = self.i as f32 / painter.line.fps as f32;
+        let t = painter.line.camera_time(self.i) as f32;
         let bulge = 4.0 * self.way * (1.0 - self.way);
         let reach = (m.sway + m.melt * bulge) * h;
         let (c, s) = ((t * 0.7).cos(), (t * 0.7).sin());
@@ -416,7 +428,19 @@ impl Scene<'_> {
             }
         }
         if let (Some(turning), Some(b)) = (self.turning, self.b) {
-            node.order = turning.order.get(k).copied().unwrap_or(0.5);
+            // A folded picture turns in folds, or it would lose its symmetry.
+            node.order = if m.fold {
+                let [fx, fy] = fold(node.a);
+                painter.grid.sample(
+                    &turning.order,
+                    [
+                        (fx + (w - 1.0) / 2.0) / CELL as f32,
+                        (fy + (h - 1.0) / 2.0) / CELL as f32,
+                    ],
+                )
+            } else {
+                turning.order.get(k).copied().unwrap_or(0.5)
+            };
             if self.flies() {
                 // Where a picture of a flight has no pixels of its own the other one shows.
                 let (miss_a, miss_b) = (beyond(self.a, node.a), beyond(b, node.b));

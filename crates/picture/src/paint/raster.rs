@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use wide::f32x4;
 
 use super::mesh::{CELL, Mesh, Node};
+use super::motes::{Mote, lay};
 use super::noise::{TILE, dither_tile, grain_tile};
 use super::plate::Plate;
 use super::tone::{CEILING, STEPS, ToneCurve};
@@ -42,6 +43,8 @@ pub(crate) struct Raster<'a> {
     /// Deviation of the grain in codes, and where this frame's grain begins in the tile.
     pub(crate) grain: f32,
     pub(crate) grain_at: (usize, usize),
+    /// Specks of dust, sorted by their upper edge.
+    pub(crate) motes: Vec<Mote>,
 }
 
 /// Rows of coded red, green, blue (0 to 255, not yet rounded) and scratch.
@@ -122,6 +125,7 @@ impl Raster<'_> {
             (None, false) => self.cells::<false, false>(&rows.nodes, NO_LENS, out),
             (None, true) => self.cells::<false, true>(&rows.nodes, NO_LENS, out),
         }
+        lay(&self.motes, y, out);
     }
 
     fn cells<const FOLD: bool, const SPLIT: bool>(&self, nodes: &[Node], lenses: [Lens; 2], out: &mut [Vec<f32>; 3]) {
@@ -390,7 +394,7 @@ impl<'a, const FOLD: bool, const SPLIT: bool> Walk<'a, FOLD, SPLIT> {
 
 /// A place brought into a wedge of thirty degrees by mirrors, as in a kaleidoscope with twelve wedges.
 #[inline(always)]
-fn fold([x, y]: [f32; 2]) -> [f32; 2] {
+pub(super) fn fold([x, y]: [f32; 2]) -> [f32; 2] {
     const C: f32 = 0.866_025_4;
     let (x, y) = (x.abs(), y.abs());
     // Mirror at sixty degrees, then at thirty.

@@ -1,107 +1,13 @@
 //! From what was heard to what is shown: sections, shots, moments, colour, each with its reason.
 
-use synchresis_cue::{FilmSection, FilmShot, Grade, Hearing, Key, Look, Mode, Pace, Rational, Storyboard, round_to};
+use synchresis_cue::{FilmSection, FilmShot, Grade, Look, Mode, Pace, Rational, Storyboard, round_to};
 
 use super::artwork::ArtInfo;
 use super::framing::crop;
 use super::genre::GenreTable;
+use super::heard::Heard;
 use super::noise::mix;
 use super::pace::progress;
-
-/// What the storyboard needs to know of a song. Times in seconds, in order. Made from a [`Hearing`] by `From`.
-#[derive(Debug, Clone, Default)]
-pub struct Heard {
-    /// Length of the song.
-    pub duration_s: f64,
-    /// Beats a minute, 0 where there is no beat.
-    pub tempo: f64,
-    /// The key, where one is heard.
-    pub key: Option<Key>,
-    /// Beats.
-    pub beats: Vec<f64>,
-    /// First beats of bars; where empty, they are guessed from the onsets (four beats a bar).
-    pub downbeats: Vec<f64>,
-    /// Onsets with their strength, in any unit.
-    pub onsets: Vec<(f64, f32)>,
-    /// The song's own sections: start, end, and what was heard in them.
-    pub sections: Vec<(f64, f64, Vec<String>)>,
-    /// Seconds between the values of `harmonic` and `percussive`.
-    pub parts_step_s: f64,
-    /// Strength of the harmonic part over time. The seed's curve is exact where this and `percussive` hold, for each of
-    /// its sections, the greatest value over 512 mel bands of the part (HPSS with margin 5) in every frame of the film.
-    pub harmonic: Vec<f32>,
-    /// Strength of the percussive part over time.
-    pub percussive: Vec<f32>,
-    /// Seconds between the values of `energy` and `brightness`.
-    pub step_s: f64,
-    /// Linear level, in any unit.
-    pub energy: Vec<f32>,
-    /// Brightness of the sound, in any unit; may be empty.
-    pub brightness: Vec<f32>,
-    /// What a listener or a captioner says of the whole song: words that the table of genres knows, or a genre's name.
-    pub words: Vec<String>,
-}
-
-/// An onset of librosa's kind is the rise of its envelope, at most this long after the attack that a person hears,
-/// seconds.
-const RISE_S: f64 = 0.07;
-
-impl Heard {
-    /// The same with every onset at the attack that it belongs to, where one of `attacks` (when, and how clearly from 0 to
-    /// 1, in order of time) lies within 70 ms of it: envelopes rise a frame or two after the ear has heard it.
-    #[must_use]
-    pub fn struck_at(mut self, attacks: &[(f64, f32)]) -> Self {
-        for onset in &mut self.onsets {
-            let from = attacks.partition_point(|a| a.0 < onset.0 - RISE_S);
-            let near = attacks[from..].iter().take_while(|a| a.0 <= onset.0 + RISE_S);
-            // Clear ones count as nearer.
-            let far = |a: &(f64, f32)| (a.0 - onset.0).abs() - 0.03 * f64::from(a.1);
-            if let Some(attack) = near.min_by(|a, b| far(a).total_cmp(&far(b))) {
-                onset.0 = attack.0;
-            }
-        }
-        self.onsets.sort_by(|a, b| a.0.total_cmp(&b.0));
-        self.onsets.dedup_by(|later, earlier| {
-            let same = later.0 - earlier.0 < 1e-6;
-            if same {
-                earlier.1 = earlier.1.max(later.1);
-            }
-            same
-        });
-        self
-    }
-}
-
-impl From<&Hearing> for Heard {
-    fn from(hearing: &Hearing) -> Self {
-        let curves = &hearing.curves;
-        Self {
-            duration_s: hearing.duration_s,
-            tempo: hearing.tempo,
-            key: hearing.key.map(|k| k.key),
-            beats: hearing.beats.iter().map(|b| b.time_s).collect(),
-            downbeats: hearing.beats.iter().filter(|b| b.downbeat).map(|b| b.time_s).collect(),
-            onsets: hearing.onsets.iter().map(|o| (o.time_s, o.strength as f32)).collect(),
-            sections: hearing
-                .sections
-                .iter()
-                .map(|s| (s.start_s, s.end_s, s.words.clone()))
-                .collect(),
-            parts_step_s: curves.step_s,
-            harmonic: curves.harmonic.clone(),
-            percussive: curves.percussive.clone(),
-            step_s: curves.step_s,
-            // The curve is in decibels over 60; the plan compares levels.
-            energy: curves
-                .loudness
-                .iter()
-                .map(|l| if *l > 0.0 { 10f32.powf(3.0 * (l - 1.0)) } else { 0.0 })
-                .collect(),
-            brightness: curves.brightness.clone(),
-            words: Vec::new(),
-        }
-    }
-}
 
 /// What a person may choose.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,12 +58,14 @@ pub(super) struct Planner<'a> {
     pub(super) options: &'a FilmOptions,
     genres: &'a GenreTable,
     pub(super) fps: f64,
-    duration_s: f64,
+    pub(super) duration_s: f64,
     pub(super) downbeats: Vec<f64>,
     /// Onset strength that counts as full.
     pub(super) full: f32,
     /// Energy that counts as full.
     loud: f32,
+    /// When the picture moves on; none in looks that move all the time.
+    pub(super) surges: Vec<f64>,
 }
 
 /// A stretch of the song.
@@ -189,10 +97,12 @@ impl<'a> Planner<'a> {
             downbeats: heard.downbeats.to_vec(),
             full: share(&strengths, 0.90).max(1e-6),
             loud: share(&heard.energy, 0.95).max(1e-9),
+            surges: Vec::new(),
         };
         if planner.downbeats.is_empty() {
             planner.downbeats = planner.guessed_downbeats();
         }
+        planner.surges = planner.surged();
         planner
     }
 
@@ -285,6 +195,8 @@ impl<'a> Planner<'a> {
                     let near = |times: &[f64], reach: f64| nearest(times, wish).filter(|t| (t - wish).abs() <= reach);
                     let bound = if let Some(t) = near(&turns, 0.35 * length) {
                         (t, true, "the song turns here")
+                    } else if let Some(t) = near(&self.surges, (0.25 * length).min(2.5)) {
+                        (t, false, "a strong beat falls near the asked length")
                     } else if let Some(t) = near(&self.downbeats, (0.25 * length).min(2.5)) {
                         (t, false, "a bar begins near the asked length")
                     } else if let Some(t) = near(&self.heard.beats, (0.3 * length).min(1.0)) {
@@ -301,7 +213,7 @@ impl<'a> Planner<'a> {
                     while let Some(last) = bounds.last().map(|b| b.0).filter(|last| t - last > 18.0) {
                         let parts = ((t - last) / 12.0).round().max(2.0);
                         let wish = last + (t - last) / parts;
-                        let at = nearest(&self.downbeats, wish)
+                        let at = nearest(self.marks(), wish)
                             .filter(|d| (d - wish).abs() < 2.5)
                             .unwrap_or(wish);
                         bounds.push((at, false, "a long section of the song is parted at a bar"));
@@ -374,6 +286,15 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Where the picture may become another: where it moves on, or in looks that never rest where bars begin.
+    fn marks(&self) -> &[f64] {
+        if self.surges.is_empty() {
+            &self.downbeats
+        } else {
+            &self.surges
+        }
+    }
+
     /// What a section shows. With one artwork its parts take turns: wide, close, wide, close elsewhere.
     fn shots(&self, k: usize, stretch: &Stretch, energy: f64) -> Vec<FilmShot> {
         let count = self.artworks.len().max(1);
@@ -398,8 +319,8 @@ impl<'a> Planner<'a> {
         };
         let mut last = stretch.start_s;
         let mut n = 0;
-        for downbeat in &self.downbeats {
-            let t = self.heard_at(*downbeat);
+        for mark in self.marks() {
+            let t = self.heard_at(*mark);
             if t < last + every || t > stretch.end_s - 0.8 || !self.is_heard(t) {
                 continue;
             }

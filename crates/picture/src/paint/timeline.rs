@@ -4,6 +4,9 @@ use synchresis_cue::{Act, FilmShot, Look, Storyboard};
 
 use crate::PictureError;
 
+use super::manner::Manner;
+use super::surge::{Surges, settled};
+
 /// Least time between two moments at which the whole picture's light may jump: no more than three flashes a second
 /// (WCAG 2.3.1, general flashes). Slightly over a third, so that any second holds three at most.
 pub(crate) const FLASH_GAP_S: f64 = 0.36;
@@ -28,6 +31,7 @@ struct Beat {
     pulse: f32,
     flash: f32,
     leak: f32,
+    glint: f32,
     /// Sum of the pulses before this one.
     before: f32,
 }
@@ -43,6 +47,8 @@ pub(crate) struct Drive {
     pub(crate) leak: f32,
     /// Number of the event that let the light in.
     pub(crate) leak_event: u64,
+    /// How brightly specks of light shine up, 0 to 1.
+    pub(crate) glint: f32,
     /// Sum of all jumps so far, each reached softly.
     pub(crate) turned: f32,
 }
@@ -55,9 +61,15 @@ pub(crate) struct Timeline {
     /// By section: first frame, first take of the next section, `turns_from`, progress.
     sections: Vec<Stretch>,
     beats: Vec<Beat>,
+    surges: Surges,
     swell_step_s: f64,
     swell_sum: Vec<f32>,
 }
+
+/// How far a picture has turned into the next before the beat that completes it, in looks that gather their motion.
+const BEFORE: f32 = 0.30;
+/// How long that beat takes, seconds.
+const ROLL_S: f64 = 0.45;
 
 struct Stretch {
     first: u64,
@@ -169,6 +181,12 @@ impl Timeline {
             takes,
             sections,
             beats: Vec::new(),
+            surges: Surges::new(
+                &board.events,
+                fps,
+                board.frames as f64 / fps,
+                Manner::of(board.look).surge_s,
+            ),
             swell_step_s: board.swell_step_s,
             swell_sum: summed(&board.swell),
         };
@@ -212,6 +230,7 @@ impl Timeline {
                 pulse: has(Act::Pulse),
                 flash: has(Act::Flash),
                 leak: has(Act::LightLeak),
+                glint: strength,
                 before,
             };
             let near_cut = {
@@ -234,6 +253,7 @@ impl Timeline {
                     last.pulse = last.pulse.max(beat.pulse);
                     last.flash = last.flash.max(beat.flash);
                     last.leak = last.leak.max(beat.leak);
+                    last.glint = last.glint.max(beat.glint);
                     before = last.before + last.pulse;
                 }
                 _ => beats.push(beat),
@@ -246,6 +266,9 @@ impl Timeline {
     pub(crate) fn shown(&self, i: u64) -> (usize, Option<(usize, f32)>) {
         let take = self.takes.partition_point(|t| t.first <= i).saturating_sub(1);
         let section = self.sections.partition_point(|s| s.first <= i).saturating_sub(1);
+        if let Some(way) = self.rolling(section, i) {
+            return (take.saturating_sub(1), Some((take, way)));
+        }
         let turning = self
             .sections
             .get(section)
@@ -257,21 +280,65 @@ impl Timeline {
         (take, turn)
     }
 
+    /// In looks that gather their motion: how far the picture before has turned into the section's first, on the beat that
+    /// the section begins with.
+    fn rolling(&self, section: usize, i: u64) -> Option<f32> {
+        let (s, before) = (self.sections.get(section)?, self.sections.get(section.checked_sub(1)?)?);
+        let age = (i - s.first) as f64 / self.fps;
+        if !self.surges.gathers() || !before.eased || before.turns_from >= 1.0 || age >= ROLL_S {
+            return None;
+        }
+        let k = before.next?;
+        // A cut soon after the beginning ends the way.
+        if self.takes.get(k)?.end <= i {
+            return None;
+        }
+        let way = self.turn_within(section - 1, s.first);
+        let leap = Manner::of(self.takes.get(k.checked_sub(1)?)?.look).leap;
+        Some(way + (1.0 - way) * (leap + (1.0 - leap) * settled(age / ROLL_S) as f32))
+    }
+
+    /// Frames gone by since `first` as the camera has them, of the frames until `end`.
+    fn gone(&self, first: u64, end: u64, i: u64) -> f64 {
+        let i = i.clamp(first, end.max(first));
+        let even = (i - first) as f64;
+        if !self.surges.gathers() {
+            return even;
+        }
+        let at = |f: u64| self.surges.time(f as f64 / self.fps);
+        let whole = at(end) - at(first);
+        if whole < 1e-3 {
+            return 0.0;
+        }
+        (at(i) - at(first)) / whole * (end - first) as f64
+    }
+
+    /// The time of frame `i` as the camera has it, seconds.
+    pub(crate) fn camera_time(&self, i: u64) -> f64 {
+        self.surges.time(i as f64 / self.fps)
+    }
+
     fn turn_within(&self, section: usize, i: u64) -> f32 {
         let Some(s) = self.sections.get(section) else {
             return 0.0;
         };
-        let k = (i - s.first.min(i)) as usize;
-        let way = s
-            .progress
-            .get(k.min(s.progress.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(0.0);
+        let gone = if s.eased {
+            self.gone(s.first, s.end, i)
+        } else {
+            (i - s.first.min(i)) as f64
+        };
+        let at = |k: usize| {
+            let last = s.progress.len().saturating_sub(1);
+            s.progress.get(k.min(last)).copied().unwrap_or(0.0)
+        };
+        let (k, part) = (gone as usize, gone.fract() as f32);
+        let way = at(k) + (at(k + 1) - at(k)) * part;
         if way <= s.turns_from || s.turns_from >= 1.0 {
             return 0.0;
         }
         let t = ((way - s.turns_from) / (1.0 - s.turns_from)).clamp(0.0, 1.0);
-        if s.eased { t * t * (3.0 - 2.0 * t) } else { t }
+        let part = if s.eased && self.surges.gathers() { BEFORE } else { 1.0 };
+        if s.eased { part * t * t * (3.0 - 2.0 * t) } else { t }
     }
 
     /// What the beats amount to at frame `i`; a jump has half fallen after `pulse_s`.
@@ -288,14 +355,16 @@ impl Timeline {
             if age > 3.0 {
                 break;
             }
-            // Falling at one speed, a jump's burst of motion stands out from its end.
-            drive.pulse += beat.pulse * (1.0 - age / (2.0 * pulse_s)).max(0.0);
-            drive.breath += beat.pulse * (-age / (2.0 * pulse_s)).exp();
-            drive.flash += beat.flash * (-age / 0.13).exp();
+            // Falling ever more slowly, a jump's burst of motion has a beginning and no end that could be seen.
+            drive.pulse += beat.pulse * (1.0 - age / (3.0 * pulse_s)).max(0.0).powi(2);
+            // Light dies away like a lamp's, but to nothing, so that a picture at rest is at rest.
+            drive.breath += beat.pulse * fading(age, 6.0 * pulse_s);
+            drive.flash += beat.flash * fading(age, 0.42);
+            drive.glint += beat.glint * fading(age, 0.5);
             drive.turned -= beat.pulse * (1.0 - age / 0.25).max(0.0);
             if beat.leak > 0.0 {
                 // A quick bloom, then a slow fade; the strongest one that still shines is the one that is seen.
-                let shine = beat.leak * (-age / 0.75).exp();
+                let shine = beat.leak * fading(age, LEAK_S);
                 if shine > drive.leak {
                     (drive.leak, drive.leak_event) = (shine, beat.frame);
                 }
@@ -304,6 +373,7 @@ impl Timeline {
         drive.pulse = drive.pulse.min(1.4);
         drive.breath = drive.breath.min(1.2);
         drive.flash = drive.flash.min(1.0);
+        drive.glint = drive.glint.min(1.0);
         drive
     }
 
@@ -311,26 +381,35 @@ impl Timeline {
     pub(crate) fn travelled(&self, k: usize, i: u64) -> f32 {
         let take = &self.takes[k];
         let span = (take.end - take.lead.min(take.end)).max(1) as f32;
-        let time = (i.saturating_sub(take.lead)) as f32 / span;
+        let gone = self.gone(take.lead, take.end, i);
+        let time = gone as f32 / span;
         let (a, b, c) = (
-            self.swelled(take.lead),
-            self.swelled(i.max(take.lead)),
-            self.swelled(take.end),
+            self.swelled(take.lead as f64),
+            self.swelled(take.lead as f64 + gone),
+            self.swelled(take.end as f64),
         );
         let heard = if c - a > 1e-3 { (b - a) / (c - a) } else { time };
         (0.5 * time + 0.5 * heard).clamp(0.0, 1.0)
     }
 
-    fn swelled(&self, i: u64) -> f32 {
+    fn swelled(&self, i: f64) -> f32 {
         let last = self.swell_sum.len() - 1;
         if self.swell_step_s <= 0.0 || last == 0 {
             return 0.0;
         }
-        let x = (i as f64 / self.fps / self.swell_step_s).min(last as f64);
+        let x = (i / self.fps / self.swell_step_s).min(last as f64);
         let k = (x as usize).min(last - 1);
         let t = (x - k as f64) as f32;
         self.swell_sum[k] + (self.swell_sum[k + 1] - self.swell_sum[k]) * t
     }
+}
+
+/// How long a light leak shines, seconds.
+const LEAK_S: f32 = 1.5;
+
+/// From 1 to 0 within `length` seconds, ever more slowly.
+fn fading(age: f32, length: f32) -> f32 {
+    (1.0 - age / length.max(1e-3)).max(0.0).powi(3)
 }
 
 /// Running sums, beginning with 0.
