@@ -19,8 +19,8 @@ use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
 const MOOD: u32 = 1;
-const SPOTTING: u32 = 2;
-pub(crate) const COMPOSITION: u32 = 3;
+const SPOTTING: u32 = 3;
+pub(crate) const COMPOSITION: u32 = 4;
 
 /// The music on paper.
 #[derive(Debug, Clone)]
@@ -53,11 +53,11 @@ pub(crate) fn run(
     let recut = recut::of(ledger, brief)?;
     let (mood, style) = mood(ledger, brief, sighting, recut.as_ref(), world)?;
     let (mood, style) = (&mood, &style);
+    let kept = Kept::of(ledger, brief)?;
     let seed = match recut.as_ref().and_then(|recut| recut.seed) {
         Some(seed) => seed,
-        None => takes::best(ledger, order, until, sighting, (mood, style), world)?,
+        None => takes::best(ledger, order, until, sighting, (mood, style), kept.as_ref(), world)?,
     };
-    let kept = Kept::of(ledger, brief)?;
     let spotting: Spotting = match &kept {
         // The bars that stay must stay where they are.
         Some(kept) => {
@@ -70,24 +70,16 @@ pub(crate) fn run(
     };
     world.check()?;
     let inputs = (sighting, mood, &spotting, style, seed, &kept);
-    let cue_sheet_and_score = || -> Result<(CueSheet, Score), StudioError> {
-        Ok(match &kept {
-            Some(kept) => {
-                let old = (&kept.cue_sheet, &kept.score);
-                recompose(sighting, mood, &spotting, style, old, &kept.sections, seed)
-            }
-            None => compose(sighting, mood, &spotting, style, seed),
-        })
-    };
+    let cue_sheet_and_score = || write(sighting, mood, &spotting, style, kept.as_ref(), seed);
     let mut made: Option<(CueSheet, Score)> = None;
     let cue_sheet = ledger.section(COMPOSITION, &inputs, world, || {
-        let (cue_sheet, score) = cue_sheet_and_score()?;
+        let (cue_sheet, score) = cue_sheet_and_score();
         made = Some((cue_sheet.clone(), score));
         Ok(cue_sheet)
     })?;
     let score = ledger.section(COMPOSITION, &inputs, world, || match made.take() {
         Some((_, score)) => Ok(score),
-        None => Ok(cue_sheet_and_score()?.1),
+        None => Ok(cue_sheet_and_score().1),
     })?;
     Ok(Some(Composed {
         mood: mood.clone(),
@@ -96,6 +88,40 @@ pub(crate) fn run(
         cue_sheet,
         score,
     }))
+}
+
+/// The music of one seed: new, or new around the sections that are kept.
+fn write(
+    sighting: &Sighting,
+    mood: &Mood,
+    spotting: &Spotting,
+    style: &Style,
+    kept: Option<&Kept>,
+    seed: u64,
+) -> (CueSheet, Score) {
+    match kept {
+        Some(kept) => {
+            let old = (&kept.cue_sheet, &kept.score);
+            recompose(sighting, mood, spotting, style, old, &kept.sections, seed)
+        }
+        None => compose(sighting, mood, spotting, style, seed),
+    }
+}
+
+/// A take: the bars of its seed (or those that are kept), and the music on them.
+pub(crate) fn take(
+    sighting: &Sighting,
+    (mood, style): (&Mood, &Style),
+    brief: &Brief,
+    kept: Option<&Kept>,
+    seed: u64,
+) -> (Spotting, CueSheet, Score) {
+    let spotting = match kept {
+        Some(kept) => kept.spotting.clone(),
+        None => spot(sighting, mood, style, &spot_options(brief, sighting, seed)),
+    };
+    let (cue_sheet, score) = write(sighting, mood, &spotting, style, kept, seed);
+    (spotting, cue_sheet, score)
 }
 
 /// What picture and words ask for, and the style that was chosen.
@@ -139,7 +165,7 @@ pub(crate) fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> Spo
 
 /// What stays of an earlier take.
 #[derive(Debug, Serialize)]
-struct Kept {
+pub(crate) struct Kept {
     spotting: Spotting,
     cue_sheet: CueSheet,
     score: Score,
@@ -148,7 +174,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(ledger: &Ledger, brief: &Brief) -> Result<Option<Self>, StudioError> {
+    pub(crate) fn of(ledger: &Ledger, brief: &Brief) -> Result<Option<Self>, StudioError> {
         if brief.keep_sections.is_empty() {
             return Ok(None);
         }

@@ -4,14 +4,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use synchresis_composer::spot::spot;
+use synchresis_composer::rank;
 use synchresis_composer::style::Style;
-use synchresis_composer::{compose, rank};
 use synchresis_cue::{Mood, Sighting, round_to};
 use synchresis_sound::mix::{RawReader, quality};
 
 use crate::cache::Key;
-use crate::compose::{COMPOSITION, spot_options};
+use crate::compose::{COMPOSITION, Kept, take};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix;
@@ -70,6 +69,7 @@ pub(crate) fn best(
     until: Stage,
     sighting: &Sighting,
     (mood, style): (&Mood, &Style),
+    kept: Option<&Kept>,
     world: &dyn World,
 ) -> Result<u64, StudioError> {
     let brief = &order.brief;
@@ -78,14 +78,18 @@ pub(crate) fn best(
     }
     let film = (until == Stage::Mux).then(|| order.film());
     let bank = render::bank_identity(brief, world);
-    let inputs = (sighting, mood, style, &brief.hits, brief.seed, brief.takes, &film, bank);
+    let inputs = (
+        (sighting, mood, style, kept),
+        (&brief.hits, brief.seed, brief.takes),
+        &film,
+        bank,
+    );
     let takes: Takes = ledger.section(COMPOSITION + TAKES, &inputs, world, || {
         let mut ranked = Vec::new();
-        for take in 0..u64::from(brief.takes) {
+        for number in 0..u64::from(brief.takes) {
             world.check()?;
-            let seed = brief.seed.wrapping_add(take);
-            let spotting = spot(sighting, mood, style, &spot_options(brief, sighting, seed));
-            let (cue_sheet, score) = compose(sighting, mood, &spotting, style, seed);
+            let seed = brief.seed.wrapping_add(number);
+            let (spotting, cue_sheet, score) = take(sighting, (mood, style), brief, kept, seed);
             let mut values = Vec::new();
             let mut reasons = Vec::new();
             for reason in rank::reasons(&cue_sheet, &spotting, &score) {
@@ -134,7 +138,7 @@ pub(crate) fn keep(
     order: &Order,
     opened: &Opened,
     sighting: &Sighting,
-    (mood, style): (&Mood, &Style),
+    choices: (&Mood, &Style),
     effects: &Rendered,
     world: &dyn World,
 ) -> Result<Vec<PathBuf>, StudioError> {
@@ -143,14 +147,14 @@ pub(crate) fn keep(
         return Ok(Vec::new());
     };
     let film = order.film();
+    let bars = Kept::of(ledger, brief)?;
     let mut paths = Vec::new();
-    for (i, take) in takes.ranked.iter().enumerate().skip(1) {
+    for (i, Take { seed, .. }) in takes.ranked.iter().enumerate().skip(1) {
         world.begin("keeping takes");
         let path = path(&film, i + 1);
-        let spotting = spot(sighting, mood, style, &spot_options(brief, sighting, take.seed));
-        let (_, score) = compose(sighting, mood, &spotting, style, take.seed);
+        let (_, _, score) = take(sighting, choices, brief, bars.as_ref(), *seed);
         let rendered = Rendered {
-            music: render::music(&score, take.seed, brief, world)?,
+            music: render::music(&score, *seed, brief, world)?,
             ..effects.clone()
         };
         let key = mix::bounced(order, opened, &rendered, sighting, world)?;

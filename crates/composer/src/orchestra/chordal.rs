@@ -162,7 +162,12 @@ fn rhythm(
             let k = chord_at(material.chords, at + 0.02);
             let chord = &material.chords[k];
             let len = step.len.min(end - at).min((chord.to - at).max(0.2));
+            let from = notes.len();
             play(player, chord, &led[k], step.mark, (at, len), notes);
+            if player.part.plays == Plays::Arpeggio {
+                let stress = stress(step.at);
+                notes[from..].iter_mut().for_each(|n| n.force *= stress);
+            }
             // A chord that comes under a held note is struck where it comes.
             if step.len > len + 0.4 && chord.to < end - 0.1 && player.part.plays != Plays::Arpeggio {
                 let next = k + 1;
@@ -172,6 +177,17 @@ fn rhythm(
                 }
             }
         }
+    }
+}
+
+/// How a figure of even notes leans on the beat, so that it is counted as it is written: by quarters after the bar line.
+fn stress(at: f64) -> f64 {
+    let on = |unit: f64| (at / unit - (at / unit).round()).abs() < 0.02;
+    match () {
+        () if at < 0.02 => 1.14,
+        () if on(1.0) => 1.06,
+        () if on(0.5) => 0.92,
+        () => 0.84,
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn land(drafts: &mut Vec<Draft>, player: &Player, piece: &Piece, chor
             d.hit = Some(i);
             d.late_s = 0.0;
         }
-        if to > from || hit.weight < TOGETHER || soft {
+        if to > from || hit.weight < TOGETHER || soft || between(hit, piece) {
             continue;
         }
         // Only where the player is in the middle of something.
@@ -96,6 +96,14 @@ pub(crate) fn land(drafts: &mut Vec<Draft>, player: &Player, piece: &Piece, chor
         drafts.sort_by(|a, b| a.q.total_cmp(&b.q).then(a.pitch.cmp(&b.pitch)));
     }
     pause(drafts, player, piece);
+}
+
+/// Whether a hit lies on a sixteenth between two eighths of a steady pulse: there the accents strike alone, and what carries
+/// the pulse goes on.
+fn between(hit: &HitAt, piece: &Piece) -> bool {
+    let grid = &piece.grid;
+    let eighths = (hit.q - grid.quarter(grid.bar_at(hit.q))) * 2.0;
+    piece.style.tempo.steady >= 0.6 && (eighths - eighths.round()).abs() > 0.2
 }
 
 /// Whether the pulse stops before this hit: a very heavy one on a section's border, and in every piece the hardest of

@@ -61,18 +61,22 @@ pub(super) fn lay(
     tried.extend((0..=spread as usize).map(|i| low * (high / low).powf(i as f64 / spread)));
     tried.push(aim);
     let mut dice = Dice::of(seed, "tempo", 0);
+    // Nearest to what the style is about first: what lies so far off that its distance alone costs more is not searched.
+    let targets: f64 = cues.iter().map(|cue| 0.6 + 0.5 * cue.targets.len() as f64).sum();
+    let mut tried: Vec<(f64, f64)> = tried
+        .into_iter()
+        .map(|bpm| (((bpm / aim).ln() / 0.25).powi(2) * targets + dice.unit() * 0.02, bpm))
+        .collect();
+    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut best = (f64::INFINITY, aim);
-    for bpm in tried {
-        let far = (bpm / aim).ln() / 0.25;
-        let mut cost = dice.unit() * 0.02;
-        let mut seconds = 0.0;
+    for (far, bpm) in tried {
+        let (mut cost, mut seconds) = (far, 0.0);
         for cue in &cues {
-            if seconds > 150.0 {
+            if seconds > 150.0 || cost >= best.0 {
                 break;
             }
             let path = reach::search(&cue.targets, cue.window, &rules(bpm, BEAM.0));
-            cost +=
-                path.cost - pushed(&path, cue, &counted, steady) + far * far * (0.6 + 0.2 * cue.targets.len() as f64);
+            cost += path.cost;
             seconds += path.end_s - cue.targets[0].time_s;
         }
         if cost < best.0 {
@@ -299,16 +303,6 @@ fn pushing(bar: usize, beat: f64, ms: f64, free: bool) -> String {
             ms.abs()
         ),
     }
-}
-
-/// What the hits that a path leaves out and a player would still reach are worth.
-fn pushed(path: &Path, cue: &Cue, counted: &Counted, steady: f64) -> f64 {
-    let bars: Vec<Bar> = path.bars.iter().map(|laid| counted.bar(laid)).collect();
-    let taken = |i: usize| path.taken.iter().any(|t| t.0 == i);
-    let left = cue.targets.iter().enumerate().filter(|(i, _)| !taken(*i));
-    left.filter(|(_, t)| push::place(&bars, bars.len(), steady, t.time_s, t.weight).is_some())
-        .map(|(_, t)| reach::WORTH * 0.7 * t.weight)
-        .sum()
 }
 
 fn missing(near: Option<(usize, u32, f64)>, bars: &[Bar]) -> String {

@@ -9,7 +9,7 @@ use super::{HOLD_S, PUSH_S};
 const HEAVY: f64 = 0.45;
 
 /// A hit nearer to another than this would be heard as a stumble, seconds.
-const APART_S: f64 = 0.16;
+pub(super) const APART_S: f64 = 0.16;
 
 /// Where a moment may be played though the grid does not hold it exactly: bar, and quarters after its start. `last` is the
 /// first bar of the film's last ring, where nothing new is struck.
@@ -38,6 +38,25 @@ pub(super) fn place(bars: &[Bar], last: usize, steady: f64, time_s: f64, weight:
     let place = found(0.5, PUSH_S).or_else(|| found(0.25, HOLD_S).filter(|_| weight >= HEAVY))?;
     (place.0 < last && !bars.get(place.0)?.free).then_some(place)
 }
+
+/// Share of its worth that a moment `place` eighths after a bar line keeps, where a player reaches it without the tempo bending
+/// for it: most on a beat, less between beats, which pull at the pulse; 0 where nobody would. `push_s` is how far a beat may be
+/// pushed, seconds.
+pub(super) fn reached(place: f64, eighth_s: f64, weight: f64, push_s: f64) -> f64 {
+    let off = |unit: f64| (place - (place / unit).round() * unit).abs() * eighth_s;
+    if off(2.0) <= push_s {
+        BEAT
+    } else if off(1.0) <= push_s {
+        0.7
+    } else if weight >= HEAVY && off(0.5) <= push_s * (HOLD_S / PUSH_S) {
+        0.4
+    } else {
+        0.0
+    }
+}
+
+/// The most that [`reached`] answers.
+pub(super) const BEAT: f64 = 0.85;
 
 /// Whether two times are far enough from each other to be two hits.
 pub(super) fn apart(a: f64, b: f64) -> bool {

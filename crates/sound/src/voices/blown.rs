@@ -219,7 +219,7 @@ impl Instrument for Blown {
     fn lead_s(&self, g: &Gesture) -> f32 {
         // Heard a third of the way up, where the first noise of lips or bow has turned into tone.
         // The ear needs longer for low tones.
-        self.attack_s(g) * 0.3 + 0.0006 * (62.0 - f32::from(g.pitch)).max(0.0)
+        self.attack_s(g) * 0.3 + 0.0006 * (62.0 - f32::from(g.pitch)).max(0.0) + self.tone.speaks_s
     }
 
     fn begin(&mut self, g: &Gesture, at: usize) {

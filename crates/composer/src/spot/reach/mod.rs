@@ -7,7 +7,7 @@
 
 mod ways;
 
-use super::{BAND, SLEW};
+use super::{BAND, SLEW, push};
 use ways::{Move, Shape};
 
 /// How many further hits a state looks at, of those that its own bar does not cover.
@@ -232,14 +232,17 @@ impl<'a> Beams<'a> {
         let span = time_s - state.line_s;
         let end = next + 1 == self.targets.len();
         let from = state.target as usize;
-        let base = state.cost + self.skipped(from, next);
+        let skipped = self.skipped(from, next);
+        let base = state.cost + skipped;
+        // What of the hits left out may still be reached in the bars between.
+        let most = push::BEAT * skipped;
         let weight = self.targets[next].weight;
         let opening = state.parent == u32::MAX;
         if span < 1e-7 {
             self.push(index, next, state.line_s, state.eighth_s, base, Move::default());
             return true;
         }
-        if base > self.best[next] + MARGIN {
+        if base - most > self.best[next] + MARGIN {
             return true;
         }
         let mut any = false;
@@ -263,7 +266,7 @@ impl<'a> Beams<'a> {
                         ..Move::default()
                     };
                     let cost = cost + push;
-                    if cost > self.best[next] + MARGIN {
+                    if cost - most > self.best[next] + MARGIN {
                         any = true;
                         continue;
                     }
@@ -271,7 +274,10 @@ impl<'a> Beams<'a> {
                         continue;
                     };
                     any = true;
-                    let cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
+                    let mut cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
+                    if most > 0.0 {
+                        cost -= self.caught(state.line_s, (from, next), &made, &ramp);
+                    }
                     let eighth = ramp.at(made.bars() - 1);
                     let line = if place > 0 {
                         state.line_s + span + f64::from(holds - place) * eighth
@@ -300,7 +306,7 @@ impl<'a> Beams<'a> {
         let end = next + 1 == self.targets.len();
         let cost = match (opening && full == 0, fits) {
             (true, true) => 0.25 + 1.6 * self.rules.steady,
-            (false, true) => 0.6 + 3.0 * self.rules.steady,
+            (false, true) => 0.6 + 3.0 * self.rules.steady + 8.0 * (self.rules.steady - 0.6).max(0.0),
             (_, false) if end || self.targets[next].asked => 4.0,
             (_, false) => return false,
         };

@@ -1,7 +1,7 @@
 //! Ways to divide a gap into bars, the tempos that fill it, and what they cost.
 
-use super::super::{BAND, SLEW};
-use super::Beams;
+use super::super::{BAND, SLEW, push};
+use super::{Beams, WORTH};
 
 /// Cost of each half of a usual bar written as a bar of its own so that the tempo may move between them.
 const HALF: f64 = 0.06;
@@ -122,7 +122,12 @@ impl Beams<'_> {
                 [rest, 0, 0],
                 0,
                 0,
-                if pickup { 0.05 } else { self.odd_cost(rest) },
+                match (pickup, rest % 2) {
+                    (true, 0) => 0.05,
+                    // The pulse then begins half a beat after the music.
+                    (true, _) => 0.05 + 0.9 * self.rules.steady,
+                    (false, _) => self.odd_cost(rest),
+                },
             );
         }
         if rest > 0 && full >= 1 && rest <= bar / 2 {
@@ -150,14 +155,14 @@ impl Beams<'_> {
         ways.into_iter().take(found)
     }
 
-    /// Spans worth trying for a hit `span` seconds after the bar line, each with what its push costs: exact, as the present
-    /// tempo has it, and as far to either side as a player pushes. The end of the piece is exact.
+    /// Spans worth trying for a hit `span` seconds after the bar line, each with what its push costs: exact, and as near to
+    /// what the present tempo has as a player pushes. The end of the piece is exact.
     pub(super) fn spans(&self, span: f64, count: u32, now: f64, end: bool) -> impl Iterator<Item = (f64, f64)> + use<> {
         let most = if end { 0.0 } else { self.rules.push_s };
         let now = if now > 0.0 { now } else { self.rules.eighth_s };
         let held = now * f64::from(count) - span;
-        let steps = [0.0, held.clamp(-most, most), 0.5 * held.clamp(-most, most)];
-        let used = if held.abs() < 1e-7 || most <= 0.0 { 1 } else { 3 };
+        let steps = [0.0, held.clamp(-most, most)];
+        let used = if held.abs() < 1e-7 || most <= 0.0 { 1 } else { 2 };
         steps.into_iter().take(used).map(move |push| {
             let x = if most > 0.0 { push / most } else { 0.0 };
             (span + push, PUSH * x * x)
@@ -215,9 +220,42 @@ impl Beams<'_> {
         None
     }
 
+    /// What the hits left out between `from` and `next` are still worth, where a player reaches them in the bars of this move
+    /// without the tempo bending for them: that is what lets a dance keep its tempo.
+    pub(super) fn caught(&self, line_s: f64, (from, next): (usize, usize), made: &Move, ramp: &Ramp) -> f64 {
+        let (bars, tails) = (made.bars(), made.tails());
+        let (mut bar, mut at, mut worth, mut last) = (0, line_s, 0.0, f64::NEG_INFINITY);
+        for target in &self.targets[from + 1..next] {
+            if target.time_s < line_s || target.asked {
+                continue;
+            }
+            let mut eighth = ramp.at(bar);
+            while bar < bars {
+                let len = match bar.checked_sub(made.full) {
+                    None => self.rules.bar,
+                    Some(j) if j < tails => made.tail[j as usize],
+                    Some(_) => made.holds,
+                };
+                eighth = ramp.at(bar);
+                let end = at + f64::from(len) * eighth;
+                if target.time_s < end {
+                    break;
+                }
+                (bar, at) = (bar + 1, end);
+            }
+            let place = (target.time_s - at) / eighth;
+            let kept = push::reached(place, eighth, target.weight, self.rules.push_s);
+            if kept > 0.0 && target.time_s - last > push::APART_S {
+                worth += kept * WORTH * target.weight;
+                last = target.time_s;
+            }
+        }
+        worth
+    }
+
     pub(super) fn change_cost(&self, ratio: f64) -> f64 {
         let x = (ratio - 1.0).abs() / SLEW;
-        (0.08 + 1.2 * self.rules.steady * self.rules.steady) * x * x
+        (0.08 + 2.4 * self.rules.steady * self.rules.steady) * x * x
     }
 
     /// Cost of a bar away from the main tempo.

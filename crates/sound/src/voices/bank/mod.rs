@@ -165,7 +165,7 @@ impl Bank {
                         let Some(sample) = inner.samples.get(&inner.source, &inner.tables, region.sample) else {
                             continue;
                         };
-                        bytes += sample.frames.len() * 2;
+                        bytes += sample.frames.bytes();
                         if bytes > inner.limits.sample_bytes {
                             return None;
                         }

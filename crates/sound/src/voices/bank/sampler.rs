@@ -10,7 +10,7 @@ use crate::voices::filter::{Svf, SvfShape};
 use crate::voices::track::{Control, Frame, Gesture, Instrument, QUANTUM};
 
 use super::region::{Envelope, Region};
-use super::samples::Sample;
+use super::samples::{Frames, Sample};
 
 const MOST_VOICES: usize = 64;
 const RATE: f32 = SAMPLE_RATE as f32;
@@ -313,68 +313,81 @@ impl Voice {
 
     /// Reads `out.len()` frames, `step` apart, four-point interpolated; `false` when the sample has ended.
     fn read(&mut self, step: f64, out: &mut [f32]) -> bool {
-        const SCALE: f32 = 1.0 / 32_768.0;
-        const ONE: f64 = 4_294_967_296.0;
-        let layer = &self.layer;
-        let frames = &layer.sample.frames[..];
-        let looping = layer.region.looped != 0;
-        let end = if looping { layer.loop_end } else { layer.end };
-        let loop_length = layer.loop_end.saturating_sub(layer.loop_start).max(1);
-        let step = (step.clamp(1e-4, 64.0) * ONE) as u64;
-        // Positions as 32.32 fixed point: nothing drifts, and the whole part is a shift away.
-        let mut at = (self.at * ONE) as u64;
-        let bend = |a: i16, b: i16, c: i16, d: i16, f: f32| {
-            let (a, b, c, d) = (f32::from(a), f32::from(b), f32::from(c), f32::from(d));
-            let c1 = 0.5 * (c - a);
-            let c2 = a - 2.5 * b + 2.0 * c - 0.5 * d;
-            let c3 = 0.5 * (d - a) + 1.5 * (b - c);
-            (((c3 * f + c2) * f + c1) * f + b) * SCALE
-        };
-        let part = |at: u64| (at as u32) as f32 * (1.0 / ONE as f32);
-        let mut done = 0;
-        while done < out.len() {
-            let mut whole = (at >> 32) as usize;
-            if whole >= end {
-                if !looping {
-                    self.at = at as f64 / ONE;
-                    return false;
-                }
-                at -= (((whole - end) / loop_length + 1) * loop_length) as u64 * (1 << 32);
-                whole = (at >> 32) as usize;
-            }
-            // As far as all four points lie before the end.
-            let clear = ((end.saturating_sub(2) as u64) << 32).saturating_sub(at).div_ceil(step) as usize;
-            let n = clear.min(out.len() - done);
-            if n > 0 && whole >= 1 {
-                for o in &mut out[done..done + n] {
-                    let whole = (at >> 32) as usize;
-                    if let Some(&[a, b, c, d]) = frames.get(whole - 1..whole + 3) {
-                        *o = bend(a, b, c, d, part(at));
-                    }
-                    at += step;
-                }
-                done += n;
-            } else {
-                let look = |i: usize| {
-                    let i = if looping && i >= layer.loop_end {
-                        i - loop_length
-                    } else {
-                        i
-                    };
-                    frames.get(i).copied().unwrap_or(0)
-                };
-                out[done] = bend(
-                    look(whole.saturating_sub(1)),
-                    look(whole),
-                    look(whole + 1),
-                    look(whole + 2),
-                    part(at),
-                );
-                at += step;
-                done += 1;
-            }
+        let (layer, at) = (&self.layer, &mut self.at);
+        match &layer.sample.frames {
+            Frames::Short(frames) => walk(frames, layer, at, step, out),
+            Frames::Fine(frames) => walk(frames, layer, at, step, out),
         }
-        self.at = at as f64 / ONE;
-        true
     }
+}
+
+/// Reads on from `from` (frames), which it moves; `false` when the sample has ended.
+fn walk<T: Copy + Default + Into<f32>>(
+    frames: &[T],
+    layer: &Layer,
+    from: &mut f64,
+    step: f64,
+    out: &mut [f32],
+) -> bool {
+    const SCALE: f32 = 1.0 / 32_768.0;
+    const ONE: f64 = 4_294_967_296.0;
+    let looping = layer.region.looped != 0;
+    let end = if looping { layer.loop_end } else { layer.end };
+    let loop_length = layer.loop_end.saturating_sub(layer.loop_start).max(1);
+    let step = (step.clamp(1e-4, 64.0) * ONE) as u64;
+    // Positions as 32.32 fixed point: nothing drifts, and the whole part is a shift away.
+    let mut at = (*from * ONE) as u64;
+    let bend = |a: T, b: T, c: T, d: T, f: f32| {
+        let (a, b, c, d): (f32, f32, f32, f32) = (a.into(), b.into(), c.into(), d.into());
+        let c1 = 0.5 * (c - a);
+        let c2 = a - 2.5 * b + 2.0 * c - 0.5 * d;
+        let c3 = 0.5 * (d - a) + 1.5 * (b - c);
+        (((c3 * f + c2) * f + c1) * f + b) * SCALE
+    };
+    let part = |at: u64| (at as u32) as f32 * (1.0 / ONE as f32);
+    let mut done = 0;
+    while done < out.len() {
+        let mut whole = (at >> 32) as usize;
+        if whole >= end {
+            if !looping {
+                *from = at as f64 / ONE;
+                return false;
+            }
+            at -= (((whole - end) / loop_length + 1) * loop_length) as u64 * (1 << 32);
+            whole = (at >> 32) as usize;
+        }
+        // As far as all four points lie before the end.
+        let clear = ((end.saturating_sub(2) as u64) << 32).saturating_sub(at).div_ceil(step) as usize;
+        let n = clear.min(out.len() - done);
+        if n > 0 && whole >= 1 {
+            for o in &mut out[done..done + n] {
+                let whole = (at >> 32) as usize;
+                if let Some(&[a, b, c, d]) = frames.get(whole - 1..whole + 3) {
+                    *o = bend(a, b, c, d, part(at));
+                }
+                at += step;
+            }
+            done += n;
+        } else {
+            let look = |i: usize| {
+                let i = if looping && i >= layer.loop_end {
+                    i - loop_length
+                } else {
+                    i
+                };
+                frames.get(i).copied().unwrap_or_default()
+            };
+            out[done] = bend(
+                look(whole.saturating_sub(1)),
+                look(whole),
+                look(whole + 1),
+                look(whole + 2),
+                part(at),
+            );
+            at += step;
+            done += 1;
+        }
+    }
+    *from = at as f64 / ONE;
+    true
 }

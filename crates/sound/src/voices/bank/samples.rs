@@ -1,4 +1,4 @@
-//! Samples: 16-bit frames by range from the file, or Vorbis decoded on the way (SoundFont 3).
+//! Samples: frames of 16 or 24 bits by range from the file, or Vorbis decoded on the way (SoundFont 3).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,11 +19,37 @@ const VORBIS: u16 = 0x10;
 /// The flag of a sample in a synthesiser's ROM, which nobody has.
 const ROM: u16 = 0x8000;
 
+/// Frames as they are held: full scale is 32,768 in both.
+#[derive(Debug)]
+pub(super) enum Frames {
+    /// 16 bits, and what was decoded from Vorbis.
+    Short(Vec<i16>),
+    /// 24 bits: whole and 256ths, which a float holds exactly.
+    Fine(Vec<f32>),
+}
+
+impl Frames {
+    fn len(&self) -> usize {
+        match self {
+            Self::Short(frames) => frames.len(),
+            Self::Fine(frames) => frames.len(),
+        }
+    }
+
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Short(frames) => frames.len() * 2,
+            Self::Fine(frames) => frames.len() * 4,
+        }
+    }
+}
+
 /// A sample in memory.
 #[derive(Debug)]
 pub(super) struct Sample {
     /// Frames, with four of silence behind them.
-    pub(super) frames: Vec<i16>,
+    pub(super) frames: Frames,
     pub(super) loop_start: usize,
     pub(super) loop_end: usize,
     pub(super) rate: f32,
@@ -32,14 +58,24 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    fn new(mut frames: Vec<i16>, header: &Header, base: u32) -> Option<Self> {
-        if frames.len() < 8 {
+    fn new(mut frames: Frames, header: &Header, base: u32) -> Option<Self> {
+        let length = frames.len();
+        if length < 8 {
             return None;
         }
-        let length = frames.len();
         let inside = |at: u32| (at.saturating_sub(base) as usize).min(length);
-        let onset = onset(&frames, header.rate);
-        frames.extend([0; 4]);
+        let onset = match &mut frames {
+            Frames::Short(frames) => {
+                let onset = onset(frames, header.rate);
+                frames.extend([0; 4]);
+                onset
+            }
+            Frames::Fine(frames) => {
+                let onset = onset(frames, header.rate);
+                frames.extend([0.0; 4]);
+                onset
+            }
+        };
         Some(Self {
             frames,
             loop_start: inside(header.loop_start),
@@ -56,12 +92,12 @@ impl Sample {
 }
 
 /// The first 2 ms whose level is within 9 dB of the loudest of the first 250 ms.
-fn onset(frames: &[i16], rate: u32) -> usize {
+fn onset<T: Copy + Into<f32>>(frames: &[T], rate: u32) -> usize {
     let step = (rate as usize / 500).max(8);
     let levels: Vec<f32> = frames
         .chunks(step)
         .take(125)
-        .map(|c| c.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>() / c.len() as f32)
+        .map(|c| c.iter().map(|x| -> f32 { (*x).into() }).map(|x| x.powi(2)).sum::<f32>() / c.len() as f32)
         .collect();
     let most = levels.iter().copied().fold(0.0, f32::max);
     levels.iter().position(|l| *l >= most * 0.125).unwrap_or(0) * step
@@ -97,18 +133,27 @@ fn load(source: &Source, tables: &Tables, number: usize) -> Option<Sample> {
     let most = MOST_FRAMES as u64 * 2;
     if header.kind & VORBIS != 0 {
         let span = inside(tables.samples, u64::from(header.start), u64::from(header.end))?;
-        let frames = vorbis(source.read(span, most).ok()?)?;
+        let frames = Frames::Short(vorbis(source.read(span, most).ok()?)?);
         return Sample::new(frames, header, 0);
     }
     let end = u64::from(header.end).min(u64::from(header.start) + MOST_FRAMES as u64);
     let span = inside(tables.samples, u64::from(header.start) * 2, end * 2)?;
     let bytes = source.read(span, most).ok()?;
-    let frames = bytes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|b| i16::from_le_bytes(*b))
-        .collect();
+    let short = bytes.as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b));
+    // Bits 9 to 16 of a 24-bit bank lie in a chunk of their own, a byte a frame (specification 6.2); one of another length is
+    // to be ignored.
+    let low = tables.low_bytes();
+    let low = low.and_then(|low| inside(low, u64::from(header.start), end));
+    let low = low.and_then(|span| source.read(span, most).ok());
+    let frames = match low {
+        Some(low) if low.len() * 2 == bytes.len() => {
+            let fine = short
+                .zip(low)
+                .map(|(high, low)| f32::from(high) + f32::from(low) / 256.0);
+            Frames::Fine(fine.collect())
+        }
+        _ => Frames::Short(short.collect()),
+    };
     Sample::new(frames, header, header.start)
 }
 

@@ -78,6 +78,8 @@ pub(super) struct Tables {
     pub(super) name: String,
     pub(super) copyright: String,
     pub(super) samples: Span,
+    /// The lower bytes of 24-bit samples, where the bank has them.
+    low: Option<Span>,
     presets: Vec<Preset>,
     preset_zones: Zones,
     instruments: Vec<usize>,
@@ -207,6 +209,7 @@ impl Tables {
                         }) = line;
                     }
                     b"smpl" => tables.samples = span,
+                    b"sm24" => tables.low = Some(span),
                     b"phdr" => {
                         seen += 1;
                         for r in table(38)?.chunks_exact(38) {
@@ -275,6 +278,12 @@ impl Tables {
             return Err("it lacks tables or samples".to_owned());
         }
         Ok(tables)
+    }
+
+    /// The lower bytes of the samples, if there is one for each frame (and at most one more, to fill up).
+    pub(super) fn low_bytes(&self) -> Option<Span> {
+        let frames = self.samples.length / 2;
+        self.low.filter(|low| low.length == frames || low.length == frames + 1)
     }
 
     fn side(&mut self, first: u8) -> &mut Zones {

@@ -3,6 +3,9 @@ use std::io::Write;
 use proptest::prelude::*;
 use synchresis_cue::voice;
 
+use super::riff::Source;
+use super::samples::{Frames, Samples};
+use super::tables::Tables;
 use super::{Bank, BankLimits};
 use crate::voices::{phrase, player};
 use crate::{BLOCK, SAMPLE_RATE};
@@ -33,6 +36,11 @@ fn named(name: &str, rest: &[u16]) -> Vec<u8> {
 /// A bank with one instrument for programs 0 and 73: a looped sine of 441 Hz sampled at 44,100 Hz, 100 frames a period, its
 /// root A4.
 fn small_bank() -> Vec<u8> {
+    bank_with(&[])
+}
+
+/// The same with more chunks behind its samples.
+fn bank_with(more: &[Vec<u8>]) -> Vec<u8> {
     let frames: Vec<u8> = (0..4000)
         .map(|i| ((f64::from(i) * std::f64::consts::TAU / 100.0).sin() * 12_000.0) as i16)
         .chain([0; 46])
@@ -78,7 +86,7 @@ fn small_bank() -> Vec<u8> {
         &[chunk(b"INAM", b"small\0"), chunk(b"ICOP", b"public domain\0")],
     );
     let mut data = b"sfbk".to_vec();
-    data.extend([info, list(b"sdta", &[chunk(b"smpl", &frames)]), pdta].concat());
+    data.extend([info, list(b"sdta", &[&[chunk(b"smpl", &frames)], more].concat()), pdta].concat());
     chunk(b"RIFF", &data)
 }
 
@@ -118,6 +126,28 @@ fn a_bank_plays_out_of_tune_or_past_its_release() {
         .iter()
         .fold(0.0f32, |p, x| p.max(x.abs()));
     assert!(end < 1e-3, "still {end} after its release");
+}
+
+#[test]
+fn the_lower_bytes_of_a_24_bit_bank_are_lost() {
+    let low: Vec<u8> = (0..4046u32).map(|i| (i * 37 % 256) as u8).collect();
+    let frames = |bytes: &[u8]| {
+        let file = saved(bytes);
+        let source = Source::new(std::fs::File::open(file.path()).expect("the bank")).expect("its length");
+        let tables = Tables::read(&source, 1000).expect("its tables");
+        let sample = Samples::default().get(&source, &tables, 0).expect("its sample");
+        match &sample.frames {
+            Frames::Short(frames) => frames.iter().map(|f| f32::from(*f)).collect(),
+            Frames::Fine(frames) => frames.clone(),
+        }
+    };
+    let (short, fine): (Vec<f32>, Vec<f32>) = (frames(&small_bank()), frames(&bank_with(&[chunk(b"sm24", &low)])));
+    assert_eq!(short.len(), fine.len());
+    for (i, (high, whole)) in short.iter().zip(&fine).enumerate().take(4000) {
+        assert_eq!(whole - high, f32::from(low[i]) / 256.0, "frame {i}");
+    }
+    // The specification has a chunk of another length ignored.
+    assert_eq!(short, frames(&bank_with(&[chunk(b"sm24", &low[..100])])));
 }
 
 #[test]
