@@ -3,13 +3,13 @@
 
     cargo build --release -p synchresis-cli
     python3 benches/film.py sync  --songs SONG… --art PICTURE… [--looks pulse,cut] [--seconds 20]
-    python3 benches/film.py speed --songs SONG  --art PICTURE… [--seconds 30] [--pairs 3]
-    python3 benches/film.py memory --songs SONG --art PICTURE…
+    python3 benches/film.py speed --songs SONG  --art PICTURE… [--looks pulse,cut] [--seconds 30] [--pairs 3]
+    python3 benches/film.py memory --songs SONG --art PICTURE… [--minutes 0.5 10]
 
 `sync` makes a film of each song with `--look seed` (the seed system's way in pixels: a plain cross-fade along the song's
 energy) and with our looks, judges each by `synchresis evaluate` and prints every figure with chance beside it. `speed`
 paints and encodes, then lets ffmpeg encode the same frames from a raw file with the same settings, in turn. `memory` is
-the peak of all processes for one minute and for ten.
+the peak of all processes for half a minute and for ten.
 """
 import argparse
 import json
@@ -21,6 +21,8 @@ import tempfile
 import threading
 import time
 
+# Where hearing and films are remembered while this runs; another place than a person's own.
+BASE = ["--cache-dir", tempfile.mkdtemp(prefix="film-bench-")]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/synchresis"
 OURS = ["calm", "dream", "pulse", "cut", "kaleido", "prism", "film"]
@@ -41,7 +43,7 @@ def part(song, seconds, folder):
 
 
 def film(song, art, look, out, *more):
-    quiet(BINARY, "film", song, *art, "-o", out, "--look", look, "--force", *more)
+    quiet(BINARY, *BASE, "film", song, *art, "-o", out, "--look", look, "--force", *more)
 
 
 def sync(args, folder):
@@ -53,8 +55,8 @@ def sync(args, folder):
         seed = None
         for look in ["seed"] + args.looks.split(","):
             out = folder / f"{short.stem}-{look}.mp4"
-            film(short, args.art, look, out)
-            run = subprocess.run([BINARY, "evaluate", out, "--json"], check=True, capture_output=True)
+            film(short, args.art, look, out, "--size", args.size)
+            run = subprocess.run([BINARY, *BASE, "evaluate", out, "--json"], check=True, capture_output=True)
             found = json.loads(run.stdout)["sync"]
             if not args.keep:
                 out.unlink()
@@ -83,27 +85,24 @@ def timed(args, stdin=None):
 
 def speed(args, folder):
     song = part(args.songs[0], args.seconds, folder)
-    out, raw = folder / "film.mp4", folder / "frames.yuv"
-    make = [BINARY, "film", song, *args.art, "-o", out, "--look", args.look, "--force", "--no-cache"]
-    # Hearing comes once for all looks: the film is made twice with the cache, so that the second only paints.
-    quiet(*make[:-1])
-    quiet("ffmpeg", "-y", "-nostdin", "-i", out, "-an", "-f", "rawvideo", raw)
     encoder = [a.format(preset=args.preset, crf=args.crf) for a in ENCODER]
-    bare = ["ffmpeg", "-y", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "768x768", "-framerate", 30, "-i", raw,
-            *encoder, folder / "bare.mp4"]
-    walls, cpus, ours, theirs = [], [], [], []
-    for k in range(args.pairs):
-        # Another seed each time: hearing is remembered, painting is not.
-        a = painting([*make[:-1], "--seed", k + 1, "--json"])
-        b = timed(bare)
-        walls.append(a[0] / b[0])
-        cpus.append(a[1] / b[1])
-        ours.append(a)
-        theirs.append(b)
-        print(f"paint and encode {a[0]:.1f} s ({a[1]:.1f} CPU), encode alone {b[0]:.1f} s ({b[1]:.1f} CPU)", flush=True)
-    wall = statistics.median(walls)
-    print(f"wall ratio {wall:.2f} (aim 1.6), CPU ratio {statistics.median(cpus):.2f}; "
-          f"{args.seconds / statistics.median(o[0] for o in ours):.2f} × real time")
+    print(f"{'look':<9}{'wall ratio':>11}{'CPU ratio':>11}{'× real time':>13}   (medians of {args.pairs} pairs; aims: 1.6 and 1)")
+    for look in args.looks.split(","):
+        out, raw = folder / "film.mp4", folder / "frames.yuv"
+        make = [BINARY, *BASE, "film", song, *args.art, "-o", out, "--look", look, "--size", args.size, "--force"]
+        # Hearing comes once for all looks: the film is made once for its frames, then again and again to be timed.
+        quiet(*make)
+        quiet("ffmpeg", "-y", "-nostdin", "-i", out, "-an", "-f", "rawvideo", raw)
+        bare = ["ffmpeg", "-y", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", args.size, "-framerate", 30, "-i", raw,
+                *encoder, folder / "bare.mp4"]
+        pairs = []
+        for k in range(args.pairs):
+            # Another seed each time: hearing is remembered, painting is not.
+            pairs.append((painting([*make, "--seed", k + 1, "--json"]), timed(bare)))
+        middle = lambda of: statistics.median(of(a, b) for a, b in pairs)
+        print(f"{look:<9}{middle(lambda a, b: a[0] / b[0]):>11.2f}{middle(lambda a, b: a[1] / b[1]):>11.2f}"
+              f"{args.seconds / middle(lambda a, b: a[0]):>13.2f}", flush=True)
+        raw.unlink()
 
 
 def painting(make):
@@ -145,11 +144,11 @@ def peak(args):
 
 
 def memory(args, folder):
-    for minutes in (1, 10):
-        song = folder / f"{minutes}.flac"
+    for minutes in args.minutes:
+        song = folder / f"{minutes:g}.flac"
         quiet("ffmpeg", "-y", "-nostdin", "-stream_loop", -1, "-i", args.songs[0], "-t", minutes * 60, "-ar", 44100, song)
-        most = peak([BINARY, "film", song, *args.art, "-o", folder / "m.mp4", "--force", "--no-cache", "--size", args.size])
-        print(f"{minutes} min at {args.size}: {most:.0f} MB at most, all processes together", flush=True)
+        most = peak([BINARY, "--no-cache", "film", song, *args.art, "-o", folder / "m.mp4", "--force", "--size", args.size])
+        print(f"{minutes:g} min at {args.size}: {most:.0f} MB at most, all processes together", flush=True)
 
 
 def main():
@@ -158,15 +157,16 @@ def main():
     parser.add_argument("--songs", nargs="+", required=True)
     parser.add_argument("--art", nargs="+", required=True)
     parser.add_argument("--looks", default=",".join(OURS))
-    parser.add_argument("--look", default="pulse")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--minutes", nargs="+", type=float, default=[0.5, 10])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--crf", default="17")
-    parser.add_argument("--size", default="192x192")
+    parser.add_argument("--size")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--keep", action="store_true", help="keep the films")
     args = parser.parse_args()
+    args.size = args.size or {"sync": "384x384", "speed": "768x768", "memory": "192x192"}[args.what]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or pathlib.Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

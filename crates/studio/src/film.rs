@@ -21,8 +21,8 @@ use crate::world::World;
 
 /// Versions of the stages' code.
 const HEARING: u32 = 2;
-const STORYBOARD: u32 = 4;
-const FILM: u32 = 4;
+const STORYBOARD: u32 = 6;
+const FILM: u32 = 6;
 
 /// Longest side an artwork is kept at: a film's crop of it is never larger.
 const LONGEST: u32 = 4096;

@@ -42,7 +42,10 @@ const FARTHEST: f32 = 0.10;
 
 impl Turning {
     /// Plans the way from the luminance `from` to `to` (both on `match_rows` rows of [`MATCH_COLUMNS`]) for `grid`.
-    pub(crate) fn new(from: &[f32], to: &[f32], match_rows: usize, grid: Grid, seed: u64) -> Self {
+    ///
+    /// Bright places turn first, those that draw the eye (`draws`, 0 to 1 on `grid`) last, so that no face is half another
+    /// picture's.
+    pub(crate) fn new(from: &[f32], to: &[f32], match_rows: usize, grid: Grid, draws: &[f32], seed: u64) -> Self {
         let size = Grid {
             columns: MATCH_COLUMNS,
             rows: match_rows,
@@ -58,7 +61,12 @@ impl Turning {
             .map(|v| v[0])
             .collect();
         let patches = field(seed, grid.columns, grid.rows, grid.columns.max(grid.rows) as f32 / 4.5);
-        let wish: Vec<f32> = tone.iter().zip(&patches).map(|(t, p)| 0.45 * p - 1.1 * t).collect();
+        let wish: Vec<f32> = tone
+            .iter()
+            .zip(&patches)
+            .zip(draws.iter().chain(std::iter::repeat(&0.0)))
+            .map(|((t, p), d)| 0.45 * p - 1.1 * t + 1.3 * d)
+            .collect();
         Self {
             flow,
             order: ranked(&wish),
@@ -240,17 +248,17 @@ mod tests {
     #[test]
     fn a_moved_shape_is_not_followed() {
         let grid = Grid { columns: 33, rows: 33 };
-        let turning = Turning::new(&blob(30.0, 32.0), &blob(34.0, 32.0), MATCH_COLUMNS, grid, 1);
+        let turning = Turning::new(&blob(30.0, 32.0), &blob(34.0, 32.0), MATCH_COLUMNS, grid, &[], 1);
         let [dx, dy] = turning.flow[16 * 33 + 15];
         assert!(dx > 0.02 && dx < 0.09 && dy.abs() < 0.02, "{dx} {dy}");
-        let still = Turning::new(&blob(30.0, 32.0), &blob(30.0, 32.0), MATCH_COLUMNS, grid, 1);
+        let still = Turning::new(&blob(30.0, 32.0), &blob(30.0, 32.0), MATCH_COLUMNS, grid, &[], 1);
         assert!(still.flow.iter().flatten().all(|v| v.abs() < 1e-6));
     }
 
     #[test]
     fn places_turn_all_at_once() {
         let grid = Grid { columns: 20, rows: 12 };
-        let turning = Turning::new(&blob(10.0, 10.0), &blob(50.0, 20.0), MATCH_COLUMNS, grid, 4);
+        let turning = Turning::new(&blob(10.0, 10.0), &blob(50.0, 20.0), MATCH_COLUMNS, grid, &[], 4);
         let early = turning.order.iter().filter(|o| **o < 0.25).count();
         assert!((55..=65).contains(&early), "{early}");
     }

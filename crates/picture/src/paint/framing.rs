@@ -38,7 +38,9 @@ pub(crate) fn crop(art: &ArtInfo, width: u32, height: u32, n: usize) -> [f64; 4]
             // The eye rests a little above the middle of a frame; what draws it is not to be cut through, least of all
             // by the upper edge, where heads are.
             let off = ((px - left) / w - 0.5).hypot((py - top) / h - 0.46);
-            let worth = art.saliency.within(at) - 0.35 * off - 1.2 * cut_through(art, widest, at);
+            let worth = art.saliency.within(at) + 2.0 * art.saliency.faces_within(at)
+                - 0.35 * off
+                - 1.2 * cut_through(art, widest, at);
             if worth > best.0 {
                 best = (worth, at);
             }

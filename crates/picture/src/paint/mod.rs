@@ -12,6 +12,7 @@ mod flow;
 mod framing;
 mod genre;
 mod heard;
+mod leak;
 mod manner;
 mod mesh;
 mod moments;

@@ -73,7 +73,10 @@ impl Planner<'_> {
                 }
                 acts.push(Act::Surge);
             }
-            acts.push(Act::Pulse);
+            // A cut is hit enough: a jump of the camera on it would be seen as a second one after it.
+            if !cut || self.surges.is_empty() {
+                acts.push(Act::Pulse);
+            }
             let (flash_every, leak_every) = match look {
                 Look::Pulse => (0.5, 6.0),
                 Look::Cut => (1.5, f64::INFINITY),

@@ -8,11 +8,12 @@ use crate::PictureError;
 
 use super::artwork::Artwork;
 use super::flow::{Grid, MATCH_COLUMNS, Turning};
+use super::leak::{Leak, leak_of};
 use super::manner::Manner;
 use super::mesh::{CELL, Mesh, Node, grid_for};
 use super::motes::{Air, motes};
 use super::noise::{TILE, field, mix, signed, wander};
-use super::plate::{BLEED, Dye, LUMINANCE, Plate, PlateKey};
+use super::plate::{BLEED, Dye, Plate, PlateKey};
 use super::raster::{Lens, Mixing, Raster, fold};
 use super::timeline::{Drive, Timeline};
 use super::tone::ToneCurve;
@@ -270,12 +271,30 @@ impl Painter {
             .round()
             .clamp(4.0, 160.0) as usize;
         let (from, to) = (a.luminance(MATCH_COLUMNS, rows), b.luminance(MATCH_COLUMNS, rows));
-        let turning = Arc::new(Turning::new(&from, &to, rows, self.grid, mix(self.seed ^ next as u64)));
+        let draws = self.draws(next.saturating_sub(1));
+        let seed = mix(self.seed ^ next as u64);
+        let turning = Arc::new(Turning::new(&from, &to, rows, self.grid, &draws, seed));
         shelf.turnings.push((next, Arc::clone(&turning)));
         if shelf.turnings.len() > 2 {
             shelf.turnings.remove(0);
         }
         turning
+    }
+
+    /// How much each point of the mesh draws the eye in the take `k`, 0 to 1.
+    fn draws(&self, k: usize) -> Vec<f32> {
+        let shot = &self.line.takes[k].shot;
+        let saliency = &self.artworks[shot.artwork].info().saliency;
+        let [l, t, r, b] = shot.crop;
+        let (columns, rows) = (self.grid.columns, self.grid.rows);
+        (0..columns * rows)
+            .map(|i| {
+                let x = (i % columns) as f64 / (columns - 1).max(1) as f64;
+                let y = (i / columns) as f64 / (rows - 1).max(1) as f64;
+                let x = if shot.mirrored { 1.0 - x } else { x };
+                saliency.at(l + (r - l) * x, t + (b - t) * y)
+            })
+            .collect()
     }
 
     /// The cameras of the picture that is shown and of the one it turns into.
@@ -542,44 +561,4 @@ fn flight(a: [f64; 4], b: [f64; 4], way: f32, own: [f64; 4], (aw, ah): (u32, u32
     let film = f64::from(width) / size(own);
     let shift = [0, 1].map(|k| ((ma[k] + (mb[k] - ma[k]) * gone - mo[k]) * film) as f32);
     ((s / size(own)) as f32, shift)
-}
-
-/// Light that falls in from an edge.
-#[derive(Debug, Clone, Copy)]
-struct Leak {
-    centre: [f32; 2],
-    reach: f32,
-    colour: [f32; 3],
-}
-
-impl Leak {
-    fn at(&self, nx: f32, ny: f32) -> f32 {
-        let (dx, dy) = (nx - self.centre[0], ny - self.centre[1]);
-        let d = 1.0 + (dx * dx + dy * dy) / (self.reach * self.reach);
-        1.0 / (d * d)
-    }
-}
-
-fn leak_of(seed: u64, drive: Drive, warmth: f32) -> Leak {
-    let draw = |k: i64| signed(seed ^ 0x1eac, drive.leak_event as i64, k);
-    let angle = std::f32::consts::PI * draw(0);
-    let warm = 0.5 + 0.5 * draw(1) + 0.3 * warmth;
-    let (ember, rose) = ([1.0, 0.42, 0.10], [0.95, 0.22, 0.38]);
-    let (amber, teal) = ([1.0, 0.62, 0.22], [0.12, 0.55, 0.75]);
-    let pair = if warm > 0.75 {
-        [ember, rose]
-    } else if warm > 0.2 {
-        [amber, ember]
-    } else {
-        [teal, rose]
-    };
-    let t = 0.5 + 0.5 * draw(2);
-    let colour: [f32; 3] = std::array::from_fn(|c| pair[0][c] + (pair[1][c] - pair[0][c]) * t);
-    // Equal light whatever the colour.
-    let light = LUMINANCE.iter().zip(colour).map(|(l, c)| l * c).sum::<f32>();
-    Leak {
-        centre: [1.25 * angle.cos(), 1.25 * angle.sin()],
-        reach: 0.55 + 0.2 * draw(3),
-        colour: colour.map(|c| c * 0.5 / light.max(0.1)),
-    }
 }

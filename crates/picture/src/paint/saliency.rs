@@ -8,6 +8,8 @@ const SIDE: usize = 48;
 pub struct Saliency {
     /// `SIDE` rows of `SIDE` values, 0 to 1, sum of 1 where there is anything at all.
     cells: Vec<f32>,
+    /// Where faces may be, in the same cells: a sum of 0 (none, or not to be trusted) to 1.
+    faces: Vec<f32>,
     /// Peaks that lie apart from one another, strongest first, each (x, y) as a share of width and height.
     peaks: Vec<(f64, f64)>,
 }
@@ -32,6 +34,14 @@ impl Saliency {
                 *t += 0.35 * (plane[i] - mean).abs();
             }
         }
+        // Faces draw the eye before all else; without a detector the colour of skin tells where one may be. Where much of the
+        // picture has that colour it is sand or wood.
+        let skin = skin(width, height, rgb);
+        let spread = skin.iter().sum::<f32>() / skin.len() as f32;
+        let trust = (1.0 - 2.0 * spread).max(0.0);
+        for (t, s) in total.iter_mut().zip(&skin) {
+            *t += 2.2 * trust * s;
+        }
         let mut total = blurred(&total, 2);
         for y in 0..SIDE {
             for x in 0..SIDE {
@@ -47,7 +57,20 @@ impl Saliency {
             total.fill(1.0 / (SIDE * SIDE) as f32);
         }
         let peaks = peaks_of(&total);
-        Self { cells: total, peaks }
+        // Specks of that colour are no faces: what is left after blurring counts.
+        let mut faces = blurred(&skin, 1);
+        faces.iter_mut().for_each(|f| *f = (*f - 0.45).max(0.0));
+        let whole: f32 = faces.iter().sum();
+        if whole > 1.0 {
+            faces.iter_mut().for_each(|f| *f *= trust / whole);
+        } else {
+            faces.fill(0.0);
+        }
+        Self {
+            cells: total,
+            faces,
+            peaks,
+        }
     }
 
     /// Points that draw the eye, strongest first, at least one, each (x, y) as a share of width and height.
@@ -57,17 +80,34 @@ impl Saliency {
 
     /// How much of the whole lies within left, top, right, bottom (shares of width and height), 0 to 1.
     pub fn within(&self, crop: [f64; 4]) -> f64 {
-        let mut sum = 0.0;
-        for y in 0..SIDE {
-            for x in 0..SIDE {
-                let (cx, cy) = (centre(x), centre(y));
-                if cx >= crop[0] && cx <= crop[2] && cy >= crop[1] && cy <= crop[3] {
-                    sum += f64::from(self.cells[y * SIDE + x]);
-                }
+        held(&self.cells, crop)
+    }
+
+    /// How much of the faces lies within left, top, right, bottom, 0 to 1; 0 throughout where there are none.
+    pub(crate) fn faces_within(&self, crop: [f64; 4]) -> f64 {
+        held(&self.faces, crop)
+    }
+
+    /// How much a place (shares of width and height) draws the eye, 0 to 1 or so; 1 is far above the mean.
+    pub(crate) fn at(&self, x: f64, y: f64) -> f32 {
+        let cell = |v: f64| ((v * SIDE as f64).max(0.0) as usize).min(SIDE - 1);
+        let value = self.cells.get(cell(y) * SIDE + cell(x)).copied().unwrap_or(0.0);
+        (value * (SIDE * SIDE) as f32 / 3.0).min(1.0)
+    }
+}
+
+/// The sum of the cells whose middles lie within left, top, right, bottom.
+fn held(cells: &[f32], crop: [f64; 4]) -> f64 {
+    let mut sum = 0.0;
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            let (cx, cy) = (centre(x), centre(y));
+            if cx >= crop[0] && cx <= crop[2] && cy >= crop[1] && cy <= crop[3] {
+                sum += f64::from(cells[y * SIDE + x]);
             }
         }
-        sum
     }
+    sum
 }
 
 fn centre(i: usize) -> f64 {
@@ -108,6 +148,31 @@ fn thumbnail(width: usize, height: usize, rgb: &[u8]) -> [Vec<f32>; 3] {
         }
     }
     planes
+}
+
+/// Share of each cell that has the colour of skin: a box of Cb and Cr (after Chai and Ngan, 1999, narrower), not too dark.
+fn skin(width: usize, height: usize, rgb: &[u8]) -> Vec<f32> {
+    let mut cells = Vec::with_capacity(SIDE * SIDE);
+    for cy in 0..SIDE {
+        for cx in 0..SIDE {
+            let (x0, x1) = (cx * width / SIDE, ((cx + 1) * width / SIDE).clamp(1, width));
+            let (y0, y1) = (cy * height / SIDE, ((cy + 1) * height / SIDE).clamp(1, height));
+            let (sx, sy) = ((x1.saturating_sub(x0) / 8).max(1), (y1.saturating_sub(y0) / 8).max(1));
+            let (mut like, mut n) = (0u32, 0u32);
+            for y in (y0.min(height - 1)..y1.max(y0.min(height - 1) + 1)).step_by(sy) {
+                for x in (x0.min(width - 1)..x1.max(x0.min(width - 1) + 1)).step_by(sx) {
+                    let p = (y * width + x) * 3;
+                    let [r, g, b] = [0, 1, 2].map(|c| f32::from(rgb[p + c]));
+                    let light = 0.299 * r + 0.587 * g + 0.114 * b;
+                    let (cb, cr) = (128.0 + 0.564 * (b - light), 128.0 + 0.713 * (r - light));
+                    like += u32::from((84.0..=121.0).contains(&cb) && (139.0..=170.0).contains(&cr) && light > 60.0);
+                    n += 1;
+                }
+            }
+            cells.push(like as f32 / n.max(1) as f32);
+        }
+    }
+    cells
 }
 
 /// Mean over a square of `2 * radius + 1` cells, held at the rim.

@@ -17,6 +17,8 @@ struct Surge {
     before: f64,
     gain: f64,
     length: f64,
+    /// Whether it sets in softly, as after a cut.
+    soft: bool,
     /// Camera time that goes by evenly until the next one.
     idle: f64,
     next: f64,
@@ -40,7 +42,9 @@ impl Surges {
             .filter(|e| e.acts.contains(&Act::Surge))
             .map(|e| {
                 let strength = if e.strength.is_finite() { e.strength } else { 0.0 };
-                (e.frame as f64 / fps, strength.clamp(0.0, 1.0))
+                // After a cut (told by the sign) the picture glides; the cut itself was the jolt.
+                let share = if e.acts.contains(&Act::Cut) { -0.5 } else { 1.0 };
+                (e.frame as f64 / fps, share * (0.5 + 0.5 * strength.clamp(0.0, 1.0)))
             })
             .collect();
         at.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -53,18 +57,21 @@ impl Surges {
         let mut before = 0.0;
         let starts = [(0.0, None)].into_iter().filter(|_| first.0 > 0.0);
         let all: Vec<(f64, Option<f64>)> = starts.chain(at.into_iter().map(|(t, s)| (t, Some(s)))).collect();
-        for (k, (t, strength)) in all.iter().enumerate() {
+        for (k, (t, share)) in all.iter().enumerate() {
             let next = all.get(k + 1).map_or(duration_s.max(*t), |n| n.0);
             let gap = next - t;
             // A tenth of a gap is left still, so that the next beat finds a picture at rest.
-            let length = f64::from(length_s).min(0.9 * gap).max(1e-3);
-            let gain = strength.map_or(0.0, |s| (0.5 + 0.5 * s) * gap.clamp(0.35, MOST_S));
+            let soft = share.is_some_and(|s| s < 0.0);
+            let longest = f64::from(length_s) * if soft { 2.5 } else { 1.0 };
+            let length = longest.min(0.9 * gap).max(1e-3);
+            let gain = share.map_or(0.0, |s| s.abs() * gap.clamp(0.35, MOST_S));
             let idle = if gap > LONG_S { IDLE * (gap - length) } else { 0.0 };
             list.push(Surge {
                 at: *t,
                 before,
                 gain,
                 length,
+                soft,
                 idle,
                 next,
             });
@@ -83,7 +90,8 @@ impl Surges {
         let x = ((t - s.at) / s.length).clamp(0.0, 1.0);
         let rest = (s.next - s.at - s.length).max(1e-3);
         let y = ((t - s.at - s.length) / rest).clamp(0.0, 1.0);
-        s.before + s.gain * settled(x) + s.idle * y * y * (3.0 - 2.0 * y)
+        let way = if s.soft { x * x * (3.0 - 2.0 * x) } else { settled(x) };
+        s.before + s.gain * way + s.idle * y * y * (3.0 - 2.0 * y)
     }
 
     /// Whether camera time is not time.

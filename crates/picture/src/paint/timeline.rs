@@ -67,7 +67,7 @@ pub(crate) struct Timeline {
 }
 
 /// How far a picture has turned into the next before the beat that completes it, in looks that gather their motion.
-const BEFORE: f32 = 0.30;
+const BEFORE: f32 = 0.20;
 /// How long that beat takes, seconds.
 const ROLL_S: f64 = 0.45;
 
@@ -361,7 +361,8 @@ impl Timeline {
             drive.breath += beat.pulse * fading(age, 6.0 * pulse_s);
             drive.flash += beat.flash * fading(age, 0.42);
             drive.glint += beat.glint * fading(age, 0.5);
-            drive.turned -= beat.pulse * (1.0 - age / 0.25).max(0.0);
+            // A tick: most of the step at once, the rest settling.
+            drive.turned -= beat.pulse * 0.3 * fading(age, 0.3);
             if beat.leak > 0.0 {
                 // A quick bloom, then a slow fade; the strongest one that still shines is the one that is seen.
                 let shine = beat.leak * fading(age, LEAK_S);
