@@ -219,8 +219,14 @@ fn flashes(scene: &Scene<'_>, struck: &[&Hit], design: &mut SoundDesign) {
                 // Beside music a soft strike may drown in it.
                 hit_s: None,
                 why: format!(
-                    "the light flashes at {:.2} s (strength {:.2})",
-                    flash.time_s, flash.strength
+                    "the light flashes at {:.2} s (strength {:.2}){}",
+                    flash.time_s,
+                    flash.strength,
+                    if scene.alone {
+                        ""
+                    } else {
+                        "; beside the music it is soft, and not promised as a hit"
+                    }
                 ),
             });
         }

@@ -86,7 +86,7 @@ fn movement(a: &[u8], b: &[u8], basses: (Option<u8>, Option<u8>)) -> f32 {
         if let (Some(x), Some(y)) = basses
             && parallel((i16::from(x), i16::from(y)), voices(i))
         {
-            cost += 12.0;
+            cost += PARALLEL;
         }
     }
     cost
@@ -225,7 +225,17 @@ mod tests {
                 assert!(v.iter().all(|p| (52..=79).contains(p)), "{seed}: {v:?}");
                 assert!(v.windows(2).all(|w| w[0] < w[1]), "{seed}: {v:?} crosses");
             }
-            for w in led.windows(2) {
+            for (k, w) in led.windows(2).enumerate() {
+                let under = (i16::from(bass[k]), i16::from(bass[k + 1]));
+                for i in 0..w[0].len().min(w[1].len()) {
+                    let voice = (i16::from(w[0][i]), i16::from(w[1][i]));
+                    assert!(
+                        !parallel(under, voice),
+                        "{seed}: bass {under:?}, {:?} to {:?}",
+                        w[0],
+                        w[1]
+                    );
+                }
                 for i in 0..w[0].len().min(w[1].len()) {
                     for j in i + 1..w[0].len().min(w[1].len()) {
                         let voice = |k: usize| (i16::from(w[0][k]), i16::from(w[1][k]));

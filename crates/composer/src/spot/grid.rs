@@ -9,7 +9,7 @@ use crate::dice::Dice;
 use crate::style::Style;
 
 /// States kept a hit while tempos are compared, and for the final bars.
-const BEAM: (usize, usize) = (10, 40);
+const BEAM: (usize, usize) = (6, 36);
 
 /// A span of music: from a start to an end.
 struct Cue {
@@ -62,7 +62,7 @@ pub(super) fn lay(
     tried.push(aim);
     let mut dice = Dice::of(seed, "tempo", 0);
     // Nearest to what the style is about first: what lies so far off that its distance alone costs more is not searched.
-    let targets: f64 = cues.iter().map(|cue| 0.6 + 0.5 * cue.targets.len() as f64).sum();
+    let targets: f64 = cues.iter().map(|cue| 0.6 + 0.35 * cue.targets.len() as f64).sum();
     let mut tried: Vec<(f64, f64)> = tried
         .into_iter()
         .map(|bpm| (((bpm / aim).ln() / 0.25).powi(2) * targets + dice.unit() * 0.02, bpm))
@@ -72,7 +72,7 @@ pub(super) fn lay(
     for (far, bpm) in tried {
         let (mut cost, mut seconds) = (far, 0.0);
         for cue in &cues {
-            if seconds > 150.0 || cost >= best.0 {
+            if seconds > 100.0 || cost >= best.0 {
                 break;
             }
             let path = reach::search(&cue.targets, cue.window, &rules(bpm, BEAM.0));

@@ -43,12 +43,14 @@ pub(super) fn place(bars: &[Bar], last: usize, steady: f64, time_s: f64, weight:
 /// for it: most on a beat, less between beats, which pull at the pulse; 0 where nobody would. `push_s` is how far a beat may be
 /// pushed, seconds.
 pub(super) fn reached(place: f64, eighth_s: f64, weight: f64, push_s: f64) -> f64 {
-    let off = |unit: f64| (place - (place / unit).round() * unit).abs() * eighth_s;
-    if off(2.0) <= push_s {
-        BEAT
-    } else if off(1.0) <= push_s {
-        0.7
-    } else if weight >= HEAVY && off(0.5) <= push_s * (HOLD_S / PUSH_S) {
+    // Places are small and not negative: a cast rounds them faster than the library does.
+    let eighth = (place + 0.5) as u32;
+    let off = |at: f64| (place - at).abs() * eighth_s;
+    if off(f64::from(eighth)) <= push_s {
+        return if eighth.is_multiple_of(2) { BEAT } else { 0.7 };
+    }
+    let between = f64::from(place as u32) + 0.5;
+    if weight >= HEAVY && off(between) <= push_s * (HOLD_S / PUSH_S) {
         0.4
     } else {
         0.0

@@ -11,7 +11,7 @@ use super::{BAND, SLEW, push};
 use ways::{Move, Shape};
 
 /// How many further hits a state looks at, of those that its own bar does not cover.
-const LOOK: usize = 5;
+const LOOK: usize = 3;
 
 /// What a hit of weight 1 is worth against the costs below.
 pub(super) const WORTH: f64 = 8.0;
@@ -247,7 +247,7 @@ impl<'a> Beams<'a> {
         }
         let mut any = false;
         for count in self.counts(span, state.eighth_s) {
-            for shape in self.shapes(count, opening, end) {
+            for shape in self.shapes(count, opening, end, skipped == 0.0) {
                 let Shape {
                     full,
                     tail,
@@ -275,7 +275,7 @@ impl<'a> Beams<'a> {
                     };
                     any = true;
                     let mut cost = cost + self.ramp_cost(state.eighth_s, &ramp, &made);
-                    if most > 0.0 {
+                    if most > 0.0 && cost - most <= self.best[next] + MARGIN {
                         cost -= self.caught(state.line_s, (from, next), &made, &ramp);
                     }
                     let eighth = ramp.at(made.bars() - 1);

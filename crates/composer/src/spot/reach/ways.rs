@@ -93,10 +93,21 @@ impl Beams<'_> {
     }
 
     /// Ways to divide `count` eighths into bars so that the hit after them is a downbeat or lies in a bar.
-    pub(super) fn shapes(&self, count: u32, opening: bool, end: bool) -> impl Iterator<Item = Shape> + use<> {
+    /// Bars are halved only on the way to the `nearest` hit.
+    pub(super) fn shapes(
+        &self,
+        count: u32,
+        opening: bool,
+        end: bool,
+        nearest: bool,
+    ) -> impl Iterator<Item = Shape> + use<> {
         let bar = self.rules.bar;
         let (full, rest) = (count / bar, count % bar);
-        let half = if bar.is_multiple_of(4) && bar >= 8 { bar / 2 } else { 0 };
+        let half = if nearest && bar.is_multiple_of(4) && bar >= 8 {
+            bar / 2
+        } else {
+            0
+        };
         let halved = 2.0 * HALF * (0.5 + self.rules.steady);
         let (mut ways, mut found) = ([Shape::default(); 8], 0);
         let mut way = |full: u32, tail: [u32; 3], place: u32, holds: u32, cost: f64| {
@@ -225,23 +236,27 @@ impl Beams<'_> {
     pub(super) fn caught(&self, line_s: f64, (from, next): (usize, usize), made: &Move, ramp: &Ramp) -> f64 {
         let (bars, tails) = (made.bars(), made.tails());
         let (mut bar, mut at, mut worth, mut last) = (0, line_s, 0.0, f64::NEG_INFINITY);
+        let mut eighth = ramp.at(0);
         for target in &self.targets[from + 1..next] {
             if target.time_s < line_s || target.asked {
                 continue;
             }
-            let mut eighth = ramp.at(bar);
             while bar < bars {
                 let len = match bar.checked_sub(made.full) {
                     None => self.rules.bar,
                     Some(j) if j < tails => made.tail[j as usize],
                     Some(_) => made.holds,
                 };
-                eighth = ramp.at(bar);
                 let end = at + f64::from(len) * eighth;
                 if target.time_s < end {
                     break;
                 }
                 (bar, at) = (bar + 1, end);
+                eighth = if bar < ramp.steps {
+                    eighth * ramp.factor
+                } else {
+                    ramp.level
+                };
             }
             let place = (target.time_s - at) / eighth;
             let kept = push::reached(place, eighth, target.weight, self.rules.push_s);
@@ -268,8 +283,8 @@ impl Beams<'_> {
         let bars = made.bars();
         let mut cost = f64::from(bars - ramp.steps.min(bars)) * self.off_cost(ramp.level);
         let mut now = from;
-        for i in 0..ramp.steps {
-            now = ramp.at(i);
+        for _ in 0..ramp.steps {
+            now *= ramp.factor;
             cost += self.change_cost(self.step) + self.off_cost(now);
         }
         if from > 0.0 {
