@@ -11,7 +11,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("composer", &["cue"]),
     ("sound", &["cue"]),
     ("studio", &["cue", "media", "picture", "composer", "sound"]),
-    ("cli", &["cue", "studio"]),
+    ("server", &["cue", "studio"]),
+    ("cli", &["cue", "studio", "server"]),
 ];
 
 /// Names that say nothing about what is inside.

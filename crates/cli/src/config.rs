@@ -100,6 +100,17 @@ fn config_home() -> Option<PathBuf> {
         .or_else(|| home().map(|home| home.join(".config")))
 }
 
+/// The platform's folder for data.
+pub(crate) fn data_home() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(PathBuf::from);
+    if cfg!(target_os = "macos") {
+        return home().map(|home| home.join("Library/Application Support"));
+    }
+    std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| home().map(|home| home.join(".local/share")))
+}
+
 /// The platform's folder for caches.
 pub(crate) fn cache_home() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(PathBuf::from);

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
     batch::run(std::slice::from_ref(&args.video), place, args.json, |video| {
         let trial = Trial {
             video: video.to_owned(),
+            name: None,
             audio: args.audio.clone(),
             document: args.document.clone(),
             seed: args.seed,

@@ -11,6 +11,7 @@ mod film;
 mod logging;
 mod place;
 mod score;
+mod serve;
 mod stage;
 mod styles;
 
@@ -59,6 +60,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Put the figures of two films, or of two documents, side by side.
     Compare(compare::Args),
+    /// Open the studio to a browser and to programs: a page, an API, jobs.
+    Serve(serve::ServeArgs),
+    /// Do jobs that a server took, on this machine or another.
+    Worker(serve::WorkerArgs),
     /// List the styles.
     Styles(styles::Args),
     /// Say what is installed, what is missing, and how to get it.
@@ -87,7 +92,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    logging::begin(&cli.place);
+    match &cli.command {
+        Command::Serve(args) => logging::serve(&cli.place, args.log_json()),
+        Command::Worker(args) => logging::serve(&cli.place, args.log_json()),
+        _ => logging::begin(&cli.place),
+    }
     let place = place::Place::open(&cli.place)?;
     match cli.command {
         Command::Score(args) => score::run(&args, &place),
@@ -103,6 +112,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Film(args) => film::run(&args, &place),
         Command::Evaluate(args) => evaluate::run(&args, &place),
         Command::Compare(args) => compare::run(&args, &place),
+        Command::Serve(args) => serve::serve(&args, &place, &cli.place),
+        Command::Worker(args) => serve::work(&args, &place, &cli.place),
         Command::Styles(args) => styles::run(&args),
         Command::Doctor => doctor::run(&place),
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use synchresis_server::Machine;
 use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
 
 use crate::config::cache_home;
@@ -65,6 +66,16 @@ pub(crate) struct PlaceArgs {
 }
 
 impl PlaceArgs {
+    /// Whether the person set how long an input may be.
+    pub(crate) fn limits_duration(&self) -> bool {
+        self.limit_duration.is_some()
+    }
+
+    /// Whether the person wants nothing kept in the usual cache.
+    pub(crate) fn caches_nowhere(&self) -> bool {
+        self.no_cache
+    }
+
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         set(&mut limits.duration_s, self.limit_duration);
@@ -94,6 +105,7 @@ pub(crate) struct Place {
     tools: OnceLock<Tools>,
     limits: Limits,
     cache: Cache,
+    cache_bytes: u64,
     banks: Vec<PathBuf>,
     _scratch: Option<tempfile::TempDir>,
     bar: ProgressBar,
@@ -146,6 +158,7 @@ impl Place {
             tools: OnceLock::new(),
             limits: args.limits(),
             cache,
+            cache_bytes: bytes,
             banks: bank_folders(),
             _scratch: scratch,
             bar,
@@ -153,6 +166,18 @@ impl Place {
             started: Instant::now(),
             cancelled,
         })
+    }
+
+    /// The same machine for jobs of a server.
+    pub(crate) fn machine(&self) -> Machine {
+        Machine {
+            ffmpeg: self.ffmpeg.clone(),
+            search: std::env::var_os("PATH"),
+            limits: self.limits.clone(),
+            cache_dir: self.cache.root().to_owned(),
+            cache_bytes: self.cache_bytes,
+            banks: self.banks.clone(),
+        }
     }
 
     /// Takes the bar off the screen, so that lines can be written.

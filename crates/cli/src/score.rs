@@ -78,9 +78,8 @@ impl DeliverArgs {
             cue_sheet: file(&self.cue_sheet),
             timeline: file(&self.timeline),
             document: file(&self.document),
-            frames: None,
-            audio: None,
             force: self.force,
+            ..Deliver::default()
         }
     }
 }

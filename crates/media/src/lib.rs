@@ -7,6 +7,7 @@
 //! timeline; [`encode_audio`] and [`mux`] write the film, its picture copied bit for bit; [`encode_film`] makes one of raw
 //! frames. A file appears under its name whole or not at all, and a child never outlives the call that started it.
 
+mod admit;
 mod audio;
 mod change;
 mod child;
@@ -28,6 +29,7 @@ mod probe;
 mod sniff;
 mod tools;
 
+pub use admit::{Admitted, admit};
 pub use audio::{AudioOptions, Heard, decode_audio, decode_song};
 pub use change::{CHANGED_VALUES, Change, changed_values};
 pub use container::{AudioCodec, Container};

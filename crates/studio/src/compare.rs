@@ -95,6 +95,7 @@ fn witness(path: &Path, seed: u64, world: &dyn World) -> Result<Witness, StudioE
     if !is_document {
         let trial = Trial {
             video: path.to_owned(),
+            name: None,
             audio: None,
             document: None,
             seed,

@@ -42,6 +42,24 @@ pub enum StudioError {
     /// The stage cache.
     #[error("keeping a result in the cache folder: {0}\nhint: choose another with --cache-dir, or free some space")]
     Cache(io::Error),
+    /// An option that is not known, or whose value does not read.
+    #[error("--{name}: {why}")]
+    Option {
+        /// Its long name.
+        name: String,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// An engine that this build does not have.
+    #[error("--{name} {engine}: this build has no such engine\nhint: --{name} takes {have}")]
+    NoEngine {
+        /// The option's long name.
+        name: String,
+        /// What was asked for.
+        engine: String,
+        /// What there is.
+        have: &'static str,
+    },
     /// The brief cannot be carried out as it is.
     #[error("{0}")]
     Brief(String),
@@ -85,7 +103,8 @@ impl StudioError {
             Self::Composer(ComposerError::Cancelled(_)) | Self::Sound(SoundError::Cancelled(_)) | Self::Cancelled => {
                 130
             }
-            Self::Composer(_) | Self::Brief(_) => 2,
+            Self::Composer(_) | Self::Brief(_) | Self::Option { .. } => 2,
+            Self::NoEngine { .. } => 4,
             Self::Sound(_) | Self::Picture(_) | Self::Document(_) => 3,
             Self::File { why, .. } if why.kind() == io::ErrorKind::StorageFull => 1,
             Self::File { .. } => 2,

@@ -23,6 +23,8 @@ const STRONG: f64 = 0.5;
 pub struct Trial {
     /// The film.
     pub video: PathBuf,
+    /// What people call it, where its file is called otherwise.
+    pub name: Option<String>,
     /// Its sound, if not its own.
     pub audio: Option<PathBuf>,
     /// A document whose taken hits are judged instead of what is seen.
@@ -116,9 +118,10 @@ pub(crate) fn judged(trial: &Trial, world: &dyn World) -> Result<Judged, StudioE
         sync.rhythm = Some(figures::rhythm(&beats, &events));
     }
     let file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let name = match &trial.audio {
-        Some(song) => format!("{} with {}", file(&trial.video), file(song)),
-        None => file(&trial.video),
+    let name = match (&trial.name, &trial.audio) {
+        (Some(name), _) => name.clone(),
+        (None, Some(song)) => format!("{} with {}", file(&trial.video), file(song)),
+        (None, None) => file(&trial.video),
     };
     Ok(Judged {
         name,

@@ -120,11 +120,15 @@ pub(crate) fn video_input(order: &Order, duration_s: f64, token: String) -> Vide
     let input = &order.input;
     VideoInput {
         token,
-        video_name: input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        video_name: order.called(),
         video_path: input.display().to_string(),
         video_duration: duration_s,
         output_path: order.film().display().to_string(),
-        file_format: input.extension().unwrap_or_default().to_string_lossy().to_lowercase(),
+        file_format: Path::new(&order.called())
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase(),
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Deliver {
     pub cue_sheet: Option<PathBuf>,
     /// Picture of what happened.
     pub timeline: Option<PathBuf>,
+    /// JSON of the loudest sample, 0 to 1, of each of many equal spans of the film's sound: `{"seconds", "peaks"}`.
+    pub waveform: Option<PathBuf>,
+    /// JPEG of small pictures of the film side by side, and beside it, as `.json`, when each is shown.
+    pub filmstrip: Option<PathBuf>,
     /// The document: read if it is there, and written.
     pub document: Option<PathBuf>,
     /// Folder for the sampled frames.
@@ -59,6 +63,8 @@ pub struct Deliver {
 pub struct Order {
     /// The clip or picture.
     pub input: PathBuf,
+    /// What people call the clip, where its file is called otherwise.
+    pub name: Option<String>,
     /// What it should sound like.
     pub brief: Brief,
     /// The film; [`scored_name`] beside the input where absent.
@@ -83,6 +89,7 @@ impl Order {
         brief.keep_sections.clear();
         Ok(Self {
             input,
+            name: None,
             brief,
             output: None,
             deliver,
@@ -113,11 +120,20 @@ impl Order {
         };
         Ok(Self {
             input,
+            name: None,
             brief,
             output: None,
             deliver,
             earlier,
         })
+    }
+
+    /// What the clip is called.
+    pub(crate) fn called(&self) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => self.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        }
     }
 
     /// Where the film goes.

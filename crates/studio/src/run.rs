@@ -20,7 +20,7 @@ use crate::sections::{Licence, Licences, MixReport, ObjectDetection, PromptCombi
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{cue_sheet, mux, takes, tell};
+use crate::{cue_sheet, mux, stills, takes, tell};
 
 /// Version of what is told in words.
 const TOLD: u32 = 1;
@@ -114,6 +114,9 @@ impl Work<'_> {
                 .push(format!("note: ffmpeg complained while decoding: {}", seen.complaint));
         }
         let folder = self.frames(&opened, &seen)?;
+        if let Some(path) = &deliver.filmstrip {
+            stills::strip(&watch::filmstrip(&opened, world), path)?;
+        }
         self.ledger.put(&tell::extraction(
             &seen.sighting,
             folder.as_ref().map(|f| f.display().to_string()),
@@ -181,6 +184,10 @@ impl Work<'_> {
         self.licences(&rendered)?;
         if let Some(path) = &deliver.timeline {
             self.timeline(path, &opened, &seen, (spotting, composed.as_ref()), &mixed)?;
+        }
+        if let Some(path) = &deliver.waveform {
+            let waveform = serde_json::json!({"seconds": seen.sighting.duration_s, "peaks": mixed.peaks});
+            write_whole(path, waveform.to_string().as_bytes(), "writing the waveform to")?;
         }
         if until == Stage::Mix {
             return Ok(deliver.audio.clone());
@@ -319,7 +326,7 @@ impl Work<'_> {
         (spotting, composed): (Option<&Spotting>, Option<&Composed>),
         mixed: &Mixed,
     ) -> Result<(), StudioError> {
-        let title = self.order.input.file_name().unwrap_or_default().to_string_lossy();
+        let title = self.order.called();
         let thumbnails = watch::filmstrip(opened, self.world);
         let picture = Timeline {
             title: &title,

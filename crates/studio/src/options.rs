@@ -1,0 +1,335 @@
+//! The options of a brief by the long names they have on the command line, each with one grammar wherever it is given.
+
+use std::path::PathBuf;
+
+use synchresis_cue::{Look, Original, Pace, Rational, Sounds};
+
+use crate::brief::{Brief, FrameChoice, Music, Soundbank};
+use crate::error::StudioError;
+use crate::film::FilmBrief;
+
+impl Brief {
+    /// The long names that [`Brief::set`] knows.
+    pub const OPTIONS: &'static [&'static str] = &[
+        "mood",
+        "style",
+        "seed",
+        "takes",
+        "music",
+        "hit",
+        "keep-sections",
+        "soundbank",
+        "sounds",
+        "objects",
+        "describe",
+        "frame",
+        "duration",
+        "drift",
+        "prompt",
+        "negative-prompt",
+        "music-volume",
+        "sounds-volume",
+        "original",
+        "loudness",
+    ];
+
+    /// Puts the values of `--name` in the brief. Of a single-valued option the last one counts.
+    ///
+    /// # Errors
+    /// [`StudioError::Option`] for a name that is not known or a value that does not read, [`StudioError::NoEngine`] for
+    /// an engine that this build does not have.
+    pub fn set<S: AsRef<str>>(&mut self, name: &str, values: &[S]) -> Result<(), StudioError> {
+        let text = values.last().map_or("", AsRef::as_ref);
+        let bad = |why: String| StudioError::Option {
+            name: name.to_owned(),
+            why,
+        };
+        let engine = |have: &'static str| StudioError::NoEngine {
+            name: name.to_owned(),
+            engine: text.to_owned(),
+            have,
+        };
+        match name {
+            "mood" => text.clone_into(&mut self.mood),
+            "style" => self.style = (text != "auto").then(|| text.to_owned()),
+            "seed" => self.seed = whole(text).map_err(bad)?,
+            "takes" => self.takes = takes(text).map_err(bad)?,
+            "music" => {
+                self.music = match text {
+                    "composer" => Music::Composer,
+                    "none" => Music::None,
+                    _ => return Err(engine("composer or none")),
+                };
+            }
+            "sounds" => {
+                self.sounds = match text {
+                    "none" => Sounds::None,
+                    "designer" => Sounds::Designer,
+                    _ => return Err(engine("designer or none")),
+                };
+            }
+            "objects" | "describe" if matches!(text, "auto" | "none") => {}
+            "objects" | "describe" => return Err(engine("auto or none")),
+            "hit" => self.hits = each(values, time).map_err(bad)?,
+            "keep-sections" => self.keep_sections = each(values, section).map_err(bad)?,
+            "soundbank" => {
+                self.soundbank = match text {
+                    "auto" => Soundbank::Auto,
+                    "none" => Soundbank::None,
+                    file => Soundbank::File(PathBuf::from(file)),
+                };
+            }
+            "frame" => self.frame = frame(text).map_err(bad)?,
+            "duration" => self.duration = Some(time(text).map_err(bad)?),
+            "drift" => self.drift = switch(text).map_err(bad)?,
+            "prompt" => self.prompt = Some(text.to_owned()),
+            "negative-prompt" => text.clone_into(&mut self.negative_prompt),
+            "music-volume" => self.music_volume = gain(text).map_err(bad)?,
+            "sounds-volume" => self.sounds_volume = gain(text).map_err(bad)?,
+            "original" => {
+                self.original = Some(match text {
+                    "keep" => Original::Keep,
+                    "duck" => Original::Duck,
+                    "drop" => Original::Drop,
+                    _ => return Err(bad(format!("{text:?} is not keep, duck or drop"))),
+                });
+            }
+            "loudness" => self.loudness = loudness(text).map_err(bad)?,
+            _ => return Err(bad("there is no such option".into())),
+        }
+        Ok(())
+    }
+}
+
+impl FilmBrief {
+    /// The long names that [`FilmBrief::set`] knows.
+    pub const OPTIONS: &'static [&'static str] = &[
+        "look",
+        "painter",
+        "transition",
+        "pace",
+        "percussive",
+        "harmonic",
+        "section-seconds",
+        "size",
+        "fps",
+        "seed",
+        "genres",
+    ];
+
+    /// Puts the value of `--name` in the brief. `transition` is to be set after `look`: `cut` takes its place.
+    ///
+    /// # Errors
+    /// As for [`Brief::set`].
+    pub fn set<S: AsRef<str>>(&mut self, name: &str, values: &[S]) -> Result<(), StudioError> {
+        let text = values.last().map_or("", AsRef::as_ref);
+        let bad = |why: String| StudioError::Option {
+            name: name.to_owned(),
+            why,
+        };
+        let engine = |have: &'static str| StudioError::NoEngine {
+            name: name.to_owned(),
+            engine: text.to_owned(),
+            have,
+        };
+        match name {
+            "look" => self.look = look(text).map_err(bad)?,
+            "painter" if text == "morph" => {}
+            "painter" => return Err(engine("morph")),
+            "transition" => match text {
+                "morph" => {}
+                "cut" => self.look = Look::Cut,
+                _ => return Err(engine("morph or cut")),
+            },
+            "pace" => self.pace = pace(text).map_err(bad)?,
+            "percussive" => self.percussive = weight(text).map_err(bad)?,
+            "harmonic" => self.harmonic = weight(text).map_err(bad)?,
+            "section-seconds" => self.section_seconds = section_seconds(text).map_err(bad)?,
+            "size" => self.size = size(text).map_err(bad)?,
+            "fps" => self.fps = fps(text).map_err(bad)?,
+            "seed" => self.seed = whole(text).map_err(bad)?,
+            "genres" => self.genres = Some(PathBuf::from(text)),
+            _ => return Err(bad("there is no such option".into())),
+        }
+        Ok(())
+    }
+}
+
+/// Every value, lists with commas among them taken apart.
+fn each<T, S: AsRef<str>>(values: &[S], read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    values
+        .iter()
+        .flat_map(|value| value.as_ref().split(','))
+        .filter(|part| !part.trim().is_empty())
+        .map(read)
+        .collect()
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is not a whole number of 0 or more"))
+}
+
+fn takes(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(takes) if (1..=64).contains(&takes) => Ok(takes),
+        _ => Err(format!("{text:?} is not a number of takes from 1 to 64")),
+    }
+}
+
+fn section(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("{text:?} is not the number of a section, counted from 1")),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "" | "true" | "on" | "1" => Ok(true),
+        "false" | "off" | "0" => Ok(false),
+        _ => Err(format!("{text:?} is not true or false")),
+    }
+}
+
+/// `75`, `75.5s`, `1:15.5`, `1:02:03`: seconds.
+///
+/// # Errors
+/// A sentence that says what a time looks like.
+pub fn time(text: &str) -> Result<f64, String> {
+    let bad = || format!("{text:?} is not a time: 12.5, 12.5s, 1:15.5 and 1:02:03 are");
+    let mut seconds = 0.0;
+    for part in text.trim().trim_end_matches('s').split(':') {
+        let value: f64 = part.parse().map_err(|_| bad())?;
+        if !value.is_finite() || value < 0.0 {
+            return Err(bad());
+        }
+        seconds = seconds * 60.0 + value;
+    }
+    Ok(seconds)
+}
+
+fn frame(text: &str) -> Result<FrameChoice, String> {
+    match text {
+        "auto" => Ok(FrameChoice::Auto),
+        "33%" => Ok(FrameChoice::Third),
+        "66%" => Ok(FrameChoice::TwoThirds),
+        _ => time(text)
+            .map(FrameChoice::At)
+            .map_err(|_| format!("{text:?} is not a frame: auto, 33%, 66% and 12.5s are")),
+    }
+}
+
+fn gain(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err(format!("{text:?} is not a gain from 0 to 1")),
+    }
+}
+
+fn loudness(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (-40.0..=-5.0).contains(&value) => Ok(value),
+        _ => Err(format!("{text:?} is not a loudness from -40 to -5 LUFS")),
+    }
+}
+
+fn look(text: &str) -> Result<Look, String> {
+    Look::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Look::ALL.iter().map(|look| look.name()).collect();
+        format!("there is no look {text:?}: {}", names.join(", "))
+    })
+}
+
+fn pace(text: &str) -> Result<Pace, String> {
+    Pace::named(text).ok_or_else(|| format!("there is no pace {text:?}: energy, linear, constant"))
+}
+
+fn weight(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err(format!("{text:?} is not a weight of 0 or more")),
+    }
+}
+
+fn section_seconds(text: &str) -> Result<Option<f64>, String> {
+    match text {
+        "song" => Ok(None),
+        _ => match text.parse::<f64>() {
+            Ok(seconds) if seconds.is_finite() && seconds >= 0.5 => Ok(Some(seconds)),
+            _ => Err(format!("{text:?} is not a length of 0.5 s or more, nor `song`")),
+        },
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    match text {
+        "1:1" => return Ok((768, 768)),
+        "16:9" => return Ok((1280, 720)),
+        "9:16" => return Ok((720, 1280)),
+        "4:5" => return Ok((864, 1080)),
+        _ => {}
+    }
+    let bad = || format!("{text:?} is not a size: 768x768, 16:9, 9:16, 1:1, 4:5");
+    let (width, height) = text.split_once(['x', '×']).ok_or_else(bad)?;
+    match (width.trim().parse(), height.trim().parse()) {
+        (Ok(width), Ok(height)) => Ok((width, height)),
+        _ => Err(bad()),
+    }
+}
+
+fn fps(text: &str) -> Result<Rational, String> {
+    let (num, den) = text.split_once('/').unwrap_or((text, "1"));
+    match (num.trim().parse(), den.trim().parse()) {
+        (Ok(num), Ok(den)) if den > 0 && (1.0..=240.0).contains(&(f64::from(num) / f64::from(den))) => {
+            Ok(Rational { num, den })
+        }
+        _ => Err(format!("{text:?} is no frame rate from 1 to 240: 30, 25, 30000/1001")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_as_people_write_it_is_misread() {
+        assert_eq!(time("75.5"), Ok(75.5));
+        assert_eq!(time("75.5s"), Ok(75.5));
+        assert_eq!(time("1:15.5"), Ok(75.5));
+        assert_eq!(time("1:02:03"), Ok(3723.0));
+        for bad in ["", "x", "-3", "1:-2", "nan", "inf", "1::2"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_listed_is_not_known() {
+        for name in Brief::OPTIONS {
+            let refused = Brief::default().set(name, &["\0"]).err().map(|e| e.to_string());
+            assert!(
+                !refused.clone().is_some_and(|why| why.contains("no such option")),
+                "{name}: {refused:?}"
+            );
+        }
+        for name in FilmBrief::OPTIONS {
+            let refused = FilmBrief::default().set(name, &["\0"]).err().map(|e| e.to_string());
+            assert!(
+                !refused.clone().is_some_and(|why| why.contains("no such option")),
+                "{name}: {refused:?}"
+            );
+        }
+        assert!(Brief::default().set("nothing", &["1"]).is_err());
+    }
+
+    #[test]
+    fn a_list_loses_what_stands_after_a_comma() {
+        let mut brief = Brief::default();
+        brief.set("hit", &["1,2.5", "1:00"]).expect("reads");
+        assert_eq!(brief.hits, [1.0, 2.5, 60.0]);
+        brief.set("keep-sections", &["1,3"]).expect("reads");
+        assert_eq!(brief.keep_sections, [1, 3]);
+        assert!(brief.set("keep-sections", &["0"]).is_err());
+    }
+}
