@@ -53,6 +53,8 @@ complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "mux" -d 'Stag
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "film" -d 'Give a song its picture: a music video from artworks'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "compare" -d 'Put the figures of two films, or of two documents, side by side'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "serve" -d 'Open the studio to a browser and to programs: a page, an API, jobs'
+complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "worker" -d 'Do jobs that a server took, on this machine or another'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "styles" -d 'List the styles'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -579,6 +581,60 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s v -l v
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l no-cache -d 'Keep nothing for the next run'
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s h -l help -d 'Print help'
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l port -d 'The port; 0 for any that is free' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l host -d 'The address to listen at. Beyond this machine a token is needed' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l token -d 'What clients must show. Best given as SYNCHRESIS_TOKEN, since others see command lines' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l jobs -d 'Jobs at once in this process; 0 leaves them to workers' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l keep -d 'Forget jobs, and what they made, so many hours after they ended' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l stray -d 'Files that no job refers to go after so many minutes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-upload -d 'Largest upload, megabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-jobs -d 'Jobs of one client that wait or run at once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-rate -d 'Jobs a minute that one client may make' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-streams -d 'Event streams open at once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l data-dir -d 'Uploads, the SQLite database and results; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l database -d 'A PostgreSQL that workers on several machines share: postgres://user:password@host/name. SQLite in the data folder by default. Best given as SYNCHRESIS_DATABASE, since others see command lines' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l objects -d 'Where uploads and results lie: a folder that every worker sees, or s3://bucket/prefix with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL in the environment. A folder in the data folder by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l lease -d 'A worker that was not heard of for so many seconds is taken for dead, and its jobs are given to others' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l grace -d 'How many seconds running jobs may go on once the process is asked to stop; after that they are put back' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l log-json -d 'Log as JSON, one object a line'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l jobs -d 'Jobs at once' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l data-dir -d 'Uploads, the SQLite database and results; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l database -d 'A PostgreSQL that workers on several machines share: postgres://user:password@host/name. SQLite in the data folder by default. Best given as SYNCHRESIS_DATABASE, since others see command lines' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l objects -d 'Where uploads and results lie: a folder that every worker sees, or s3://bucket/prefix with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL in the environment. A folder in the data folder by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l lease -d 'A worker that was not heard of for so many seconds is taken for dead, and its jobs are given to others' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l grace -d 'How many seconds running jobs may go on once the process is asked to stop; after that they are put back' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-side -d 'Refuse pictures with a side longer than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-streams -d 'Refuse inputs with more streams than this' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-time -d 'End any ffmpeg that runs longer than this many seconds' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-memory -d 'Let no ffmpeg take more than this many megabytes of memory' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l threads -d 'Threads to decode, render and encode with; one a core by default' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l log-json -d 'Log as JSON, one object a line'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -s q -l quiet -d 'Say errors alone'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -s v -l verbose -d 'Say more; twice for more still'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l no-cache -d 'Keep nothing for the next run'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -s h -l help -d 'Print help'
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -s V -l version -d 'Print version'
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
@@ -612,19 +668,21 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s v -l ve
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l no-cache -d 'Keep nothing for the next run'
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -s V -l version -d 'Print version'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "select" -d 'Stage 3: the frame that stands for the film'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "describe" -d 'Stage 4: the film in words'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "prompt" -d 'Stage 5: words for a generating engine'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "render" -d 'Stage 7: render the notes to sound'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "mux" -d 'Stage 9: put sound and picture together'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "film" -d 'Give a song its picture: a music video from artworks'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "compare" -d 'Put the figures of two films, or of two documents, side by side'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "styles" -d 'List the styles'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
-complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare styles doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "score" -d 'Give a clip or a picture music and effects that land on its cuts'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "frames" -d 'Stage 1: probe and watch the clip: shots, motion, light, colour, sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "objects" -d 'Stage 2: what is recognised in the sampled frames'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "select" -d 'Stage 3: the frame that stands for the film'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "describe" -d 'Stage 4: the film in words'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "prompt" -d 'Stage 5: words for a generating engine'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "generate" -d 'Stage 6: spot the hits and compose the music'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "render" -d 'Stage 7: render the notes to sound'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "mix" -d 'Stage 8: mix with the clip\'s own sound and master'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "mux" -d 'Stage 9: put sound and picture together'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "film" -d 'Give a song its picture: a music video from artworks'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "evaluate" -d 'Say how well a sound and a picture hold together, beside chance'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "compare" -d 'Put the figures of two films, or of two documents, side by side'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "serve" -d 'Open the studio to a browser and to programs: a page, an API, jobs'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "worker" -d 'Do jobs that a server took, on this machine or another'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "styles" -d 'List the styles'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
+complete -c synchresis -n "__fish_synchresis_using_subcommand help; and not __fish_seen_subcommand_from score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

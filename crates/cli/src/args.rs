@@ -2,8 +2,6 @@
 
 use synchresis_studio::{Brief, StudioError};
 
-use crate::failure::Failure;
-
 /// What the film should sound like. A flag left out keeps what the document of an earlier run says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BriefArgs {
@@ -74,7 +72,11 @@ impl BriefArgs {
     pub(crate) fn over(&self, base: Brief) -> Result<Brief, StudioError> {
         let mut brief = base;
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
-        let drift = if self.drift { vec!["true".to_owned()] } else { Vec::new() };
+        let drift = if self.drift {
+            vec!["true".to_owned()]
+        } else {
+            Vec::new()
+        };
         let given = [
             ("mood", one(&self.mood)),
             ("style", one(&self.style)),

@@ -33,7 +33,9 @@ pub(crate) fn serve(args: &PlaceArgs, json: bool) {
     };
     // What the database and the queue say to themselves is for those who ask for it.
     let inner = if args.verbose > 1 { "debug" } else { "warn" };
-    let filter = EnvFilter::new(format!("{level},sqlx={inner},apalis={inner},apalis_core={inner},apalis_sqlite={inner},apalis_postgres={inner},hyper={inner}"));
+    let filter = EnvFilter::new(format!(
+        "{level},sqlx={inner},apalis={inner},apalis_core={inner},apalis_sqlite={inner},apalis_postgres={inner},hyper={inner}"
+    ));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

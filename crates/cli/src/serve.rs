@@ -55,7 +55,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "H", default_value_t = 24.0 * 7.0, help_heading = "Storage")]
     keep: f64,
     /// Files that no job refers to go after so many minutes.
-    #[arg(long, value_name = "MIN", default_value_t = 60.0, help_heading = "Storage", hide = true)]
+    #[arg(
+        long,
+        value_name = "MIN",
+        default_value_t = 60.0,
+        help_heading = "Storage",
+        hide = true
+    )]
     stray: f64,
     /// Largest upload, megabytes.
     #[arg(long, value_name = "MB", default_value_t = 2048, help_heading = "Guard")]
@@ -98,9 +104,9 @@ impl WorkerArgs {
 fn config(share: &ShareArgs, place: &Place, global: &PlaceArgs) -> Result<Config, Failure> {
     let data_dir = match &share.data_dir {
         Some(dir) => dir.clone(),
-        None => data_home()
-            .map(|home| home.join("synchresis"))
-            .ok_or_else(|| Failure::usage("looking for the data folder: there is no home\nhint: name one with --data-dir"))?,
+        None => data_home().map(|home| home.join("synchresis")).ok_or_else(|| {
+            Failure::usage("looking for the data folder: there is no home\nhint: name one with --data-dir")
+        })?,
     };
     // Strangers' films are not as long as one's own may be.
     let mut machine = place.machine();
@@ -185,5 +191,6 @@ pub(crate) fn work(args: &WorkerArgs, place: &Place, global: &PlaceArgs) -> Resu
 }
 
 fn hours(hours: f64, flag: &str) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(hours * 3600.0).map_err(|_| Failure::usage(format!("{flag} {hours}: not a length of time")))
+    Duration::try_from_secs_f64(hours * 3600.0)
+        .map_err(|_| Failure::usage(format!("{flag} {hours}: not a length of time")))
 }

@@ -35,7 +35,9 @@ impl Blobs {
     /// Opens the folder or bucket that the settings name.
     pub(crate) fn open(config: &Config) -> Result<Self, ServerError> {
         match config.objects.as_deref() {
-            Some(url) if url.contains("://") && !url.starts_with("file://") => Self::remote(url, &config.object_options),
+            Some(url) if url.contains("://") && !url.starts_with("file://") => {
+                Self::remote(url, &config.object_options)
+            }
             Some(folder) => Self::local_at(Path::new(folder.strip_prefix("file://").unwrap_or(folder))),
             None => Self::local_at(&config.data_dir.join("objects")),
         }
@@ -46,7 +48,8 @@ impl Blobs {
         let folder = folder
             .canonicalize()
             .map_err(|why| ServerError::file("opening the folder", folder, why))?;
-        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|why| ServerError::Objects { doing: "opening", why })?;
+        let store =
+            LocalFileSystem::new_with_prefix(&folder).map_err(|why| ServerError::Objects { doing: "opening", why })?;
         Ok(Self {
             store: Arc::new(store),
             prefix: Key::default(),
@@ -123,7 +126,10 @@ impl Blobs {
 
     /// The content as a file: where it lies, or a copy in `folder` that the next job finds too.
     pub(crate) async fn local(&self, blob: &str, extension: &str, folder: &Path) -> Result<PathBuf, ServerError> {
-        let reading = |why| ServerError::Objects { doing: "reading from", why };
+        let reading = |why| ServerError::Objects {
+            doing: "reading from",
+            why,
+        };
         let key = self.must(blob)?;
         if let Some(path) = self.lies(blob, extension) {
             self.store.head(&key).await.map_err(reading)?;
@@ -180,14 +186,19 @@ impl Blobs {
                 Err(_) => {}
             }
         }
-        let writing = |why| ServerError::Objects { doing: "writing to", why };
+        let writing = |why| ServerError::Objects {
+            doing: "writing to",
+            why,
+        };
         let reading = |why| ServerError::file("reading", file, why);
         let mut from = tokio::fs::File::open(file).await.map_err(reading)?;
         let mut writer = BufWriter::with_capacity(Arc::clone(&self.store), key, 8 * CHUNK);
-        let wrote = |why: std::io::Error| writing(object_store::Error::Generic {
-            store: "objects",
-            source: why.into(),
-        });
+        let wrote = |why: std::io::Error| {
+            writing(object_store::Error::Generic {
+                store: "objects",
+                source: why.into(),
+            })
+        };
         let mut buffer = vec![0; CHUNK];
         loop {
             let read = from.read(&mut buffer).await.map_err(reading)?;
@@ -208,7 +219,10 @@ impl Blobs {
         blob: &str,
         start: u64,
         end: u64,
-    ) -> Result<impl futures_util::Stream<Item = Result<axum::body::Bytes, object_store::Error>> + Send + 'static, ServerError> {
+    ) -> Result<
+        impl futures_util::Stream<Item = Result<axum::body::Bytes, object_store::Error>> + Send + 'static,
+        ServerError,
+    > {
         let key = self.must(blob)?;
         let options = GetOptions {
             range: (start < end).then_some(GetRange::Bounded(start..end)),
@@ -218,7 +232,10 @@ impl Blobs {
             .store
             .get_opts(&key, options)
             .await
-            .map_err(|why| ServerError::Objects { doing: "reading from", why })?;
+            .map_err(|why| ServerError::Objects {
+                doing: "reading from",
+                why,
+            })?;
         Ok(got.into_stream())
     }
 
@@ -232,10 +249,10 @@ impl Blobs {
 
     pub(crate) async fn remove(&self, blob: &str) -> Result<(), ServerError> {
         let key = self.must(blob)?;
-        self.store
-            .delete(&key)
-            .await
-            .map_err(|why| ServerError::Objects { doing: "deleting from", why })
+        self.store.delete(&key).await.map_err(|why| ServerError::Objects {
+            doing: "deleting from",
+            why,
+        })
     }
 
     /// Everything that was last written before this moment (milliseconds since 1970).

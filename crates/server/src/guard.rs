@@ -73,7 +73,9 @@ fn from_elsewhere(headers: &HeaderMap) -> bool {
         return !matches!(site, "same-origin" | "none");
     }
     match (text(header::ORIGIN), text(header::HOST)) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, named)| !named.eq_ignore_ascii_case(host)),
+        (Some(origin), Some(host)) => origin
+            .split_once("://")
+            .is_none_or(|(_, named)| !named.eq_ignore_ascii_case(host)),
         (Some(_), None) => true,
         (None, _) => false,
     }
@@ -97,7 +99,8 @@ pub(crate) async fn admit(State(app): State<App>, mut request: Request, next: Ne
         None => next.run(request).await,
     };
     let seconds = began.elapsed().as_secs_f64();
-    app.metrics.answered(method.as_str(), &route, answer.status().as_u16(), seconds);
+    app.metrics
+        .answered(method.as_str(), &route, answer.status().as_u16(), seconds);
     dress(answer)
 }
 
@@ -137,9 +140,12 @@ fn refusal(app: &App, request: &mut Request) -> Option<Response> {
         None => {
             if !names_loopback(headers) {
                 return Some(
-                    Problem::new(StatusCode::MISDIRECTED_REQUEST, "this server is for its own machine alone")
-                        .hint("ask for 127.0.0.1 or localhost, or start it with a token")
-                        .into_response(),
+                    Problem::new(
+                        StatusCode::MISDIRECTED_REQUEST,
+                        "this server is for its own machine alone",
+                    )
+                    .hint("ask for 127.0.0.1 or localhost, or start it with a token")
+                    .into_response(),
                 );
             }
             if !request.method().is_safe() && from_elsewhere(headers) {
@@ -193,8 +199,14 @@ mod tests {
         assert!(!names_loopback(&headers(&[("host", "evil.example:8017")])));
         assert!(!names_loopback(&headers(&[("host", "127.0.0.1.evil.example")])));
         assert!(from_elsewhere(&headers(&[("sec-fetch-site", "cross-site")])));
-        assert!(from_elsewhere(&headers(&[("origin", "http://evil.example"), ("host", "localhost:1")])));
-        assert!(!from_elsewhere(&headers(&[("origin", "http://localhost:1"), ("host", "localhost:1")])));
+        assert!(from_elsewhere(&headers(&[
+            ("origin", "http://evil.example"),
+            ("host", "localhost:1")
+        ])));
+        assert!(!from_elsewhere(&headers(&[
+            ("origin", "http://localhost:1"),
+            ("host", "localhost:1")
+        ])));
         assert!(!from_elsewhere(&headers(&[("host", "localhost:1")])));
     }
 

@@ -43,8 +43,8 @@ const TABLES: [&str; 6] = [
     "CREATE INDEX IF NOT EXISTS synchresis_uses_job ON synchresis_uses (job)",
 ];
 
-const COLUMNS: &str = "id, kind, status, version, attempts, cancel, client, idempotency, fingerprint, request, inputs, stage, \
-                       progress, left_s, artefacts, told, failure, worker, created, started, finished";
+const COLUMNS: &str = "id, kind, status, version, attempts, cancel, fingerprint, request, inputs, stage, progress, left_s, \
+                       artefacts, told, failure, created, started, finished";
 
 /// A job as the database has it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -55,7 +55,6 @@ struct Row {
     version: i64,
     attempts: i64,
     cancel: i64,
-    client: String,
     fingerprint: String,
     request: String,
     inputs: String,
@@ -65,7 +64,6 @@ struct Row {
     artefacts: String,
     told: String,
     failure: Option<String>,
-    worker: Option<String>,
     created: i64,
     started: Option<i64>,
     finished: Option<i64>,
@@ -83,7 +81,6 @@ pub(crate) struct Job {
     pub(crate) attempts: i64,
     /// Whether the client asked to stop.
     pub(crate) cancel: bool,
-    pub(crate) client: String,
     pub(crate) fingerprint: String,
     pub(crate) request: Request,
     pub(crate) inputs: Vec<Input>,
@@ -93,7 +90,6 @@ pub(crate) struct Job {
     pub(crate) artefacts: Vec<Artefact>,
     pub(crate) told: Vec<String>,
     pub(crate) failure: Option<Failure>,
-    pub(crate) worker: Option<String>,
     /// Milliseconds since 1970.
     pub(crate) created: i64,
     pub(crate) started: Option<i64>,
@@ -104,14 +100,18 @@ impl TryFrom<Row> for Job {
     type Error = ServerError;
 
     fn try_from(row: Row) -> Result<Self, ServerError> {
-        let unknown = || ServerError::Setting(format!("reading the record of the job {}: written by a newer version", row.id));
+        let unknown = || {
+            ServerError::Setting(format!(
+                "reading the record of the job {}: written by a newer version",
+                row.id
+            ))
+        };
         Ok(Self {
             kind: Kind::named(&row.kind).ok_or_else(unknown)?,
             status: Status::named(&row.status).ok_or_else(unknown)?,
             version: row.version,
             attempts: row.attempts,
             cancel: row.cancel != 0,
-            client: row.client,
             fingerprint: row.fingerprint,
             request: serde_json::from_str(&row.request)?,
             inputs: serde_json::from_str(&row.inputs)?,
@@ -121,7 +121,6 @@ impl TryFrom<Row> for Job {
             artefacts: serde_json::from_str(&row.artefacts)?,
             told: serde_json::from_str(&row.told)?,
             failure: row.failure.as_deref().map(serde_json::from_str).transpose()?,
-            worker: row.worker,
             created: row.created,
             started: row.started,
             finished: row.finished,
@@ -214,7 +213,9 @@ impl History {
             let made = on!(&self.database, pool => sqlx::query(table).execute(pool).await.map(drop));
             // Two processes that begin at the same moment: one of them finds the table there after all.
             if let Err(why) = made
-                && !why.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+                && !why
+                    .as_database_error()
+                    .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
             {
                 return Err(ServerError::Database {
                     doing: "making the tables of the history",
@@ -234,7 +235,10 @@ impl History {
     /// Records a job and puts it in the queue, both or neither. `None` where the client made one under this key before.
     pub(crate) async fn create(&self, job: &NewJob) -> Result<Option<()>, ServerError> {
         let failed = || ServerError::database("recording a job");
-        let (request, inputs) = (serde_json::to_string(&job.request)?, serde_json::to_string(&job.inputs)?);
+        let (request, inputs) = (
+            serde_json::to_string(&job.request)?,
+            serde_json::to_string(&job.inputs)?,
+        );
         let ticket = Ticket { job: job.id.clone() };
         let task = TaskBuilder::new(serde_json::to_vec(&ticket)?)
             // Attempts are counted in the record: a worker that dies counts there, too.
@@ -393,9 +397,10 @@ impl History {
         let text = "UPDATE synchresis_jobs SET status = 'running', attempts = attempts + 1, version = version + 1, worker = $2, \
                     started = COALESCE(started, $3), stage = NULL, progress = 0, left_s = NULL \
                     WHERE id = $1 AND status IN ('queued', 'running')";
-        let begun = on!(&self.database, pool => sqlx::query(text).bind(id).bind(worker).bind(now_ms()).execute(pool).await
+        let begun =
+            on!(&self.database, pool => sqlx::query(text).bind(id).bind(worker).bind(now_ms()).execute(pool).await
             .map(|done| done.rows_affected()))
-        .map_err(ServerError::database("beginning a job"))?;
+            .map_err(ServerError::database("beginning a job"))?;
         if begun == 0 { Ok(None) } else { self.job(id).await }
     }
 
@@ -459,7 +464,13 @@ impl History {
 
     /// Puts the job back in the queue; `counted` says whether the attempt counts. What the queue itself does with the
     /// task is the queue's.
-    pub(crate) async fn put_back(&self, id: &str, attempt: i64, counted: bool, failure: Option<&Failure>) -> Result<(), ServerError> {
+    pub(crate) async fn put_back(
+        &self,
+        id: &str,
+        attempt: i64,
+        counted: bool,
+        failure: Option<&Failure>,
+    ) -> Result<(), ServerError> {
         let text = "UPDATE synchresis_jobs SET status = 'queued', attempts = attempts - $3, stage = NULL, progress = 0, left_s = NULL, \
                     worker = NULL, failure = $4, version = version + 1 WHERE id = $1 AND attempts = $2 AND status = 'running'";
         let failure = failure.map(serde_json::to_string).transpose()?;

@@ -216,7 +216,10 @@ impl Request {
         if let Some(style) = &base.style
             && !synchresis_studio::styles().iter().any(|known| known.name == *style)
         {
-            return refused("style", &format!("there is no style {style:?}; /api/v1/styles lists them"));
+            return refused(
+                "style",
+                &format!("there is no style {style:?}; /api/v1/styles lists them"),
+            );
         }
         if matches!(base.soundbank, Soundbank::File(_)) {
             return refused("soundbank", "auto and none are to be had; a file of the server is not");

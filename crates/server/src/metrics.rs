@@ -64,15 +64,27 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("synchresis");
         let jobs = Family::default();
-        registry.register("jobs", "Jobs that ended in this process, by what came of them", jobs.clone());
+        registry.register(
+            "jobs",
+            "Jobs that ended in this process, by what came of them",
+            jobs.clone(),
+        );
         let seconds = Family::new_with_constructor(job_histogram as fn() -> Histogram);
-        registry.register("job_seconds", "How long an attempt that succeeded took", seconds.clone());
+        registry.register(
+            "job_seconds",
+            "How long an attempt that succeeded took",
+            seconds.clone(),
+        );
         let waiting = Family::default();
         registry.register("history", "Jobs in the history by status", waiting.clone());
         let answers = Family::default();
         registry.register("answers", "Requests answered", answers.clone());
         let answer_seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
-        registry.register("answer_seconds", "How long an answer took to begin", answer_seconds.clone());
+        registry.register(
+            "answer_seconds",
+            "How long an answer took to begin",
+            answer_seconds.clone(),
+        );
         let upload_bytes = Counter::default();
         registry.register("upload_bytes", "Bytes uploaded", upload_bytes.clone());
         let refused = Counter::default();
@@ -105,7 +117,9 @@ impl Metrics {
     }
 
     pub(crate) fn took(&self, kind: Kind, seconds: f64) {
-        self.seconds.get_or_create(&OfKind { kind: kind.name() }).observe(seconds);
+        self.seconds
+            .get_or_create(&OfKind { kind: kind.name() })
+            .observe(seconds);
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {

@@ -115,7 +115,15 @@ mod tests {
     fn a_stage_that_comes_twice_takes_the_bar_back() {
         let progress = Progress::new(Kind::Film);
         let mut last = 0.0;
-        for stage in ["opening", "listening", "opening", "painting", "opening", "watching", "judging"] {
+        for stage in [
+            "opening",
+            "listening",
+            "opening",
+            "painting",
+            "opening",
+            "watching",
+            "judging",
+        ] {
             progress.begin(stage);
             for step in 0..=10 {
                 progress.at(f64::from(step) / 10.0);

@@ -1,13 +1,15 @@
 //! Who does which job: apalis, with a lease that heartbeats renew.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder};
 use apalis_postgres::{PgListener, PostgresStorage};
 use apalis_sqlite::SqliteStorage;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +35,24 @@ pub(crate) struct Ticket {
     pub(crate) job: String,
 }
 
+/// A stream that asks to be polled again after each item.
+///
+/// The queue polls this, then its fetch; where a fetch that began before a job came ends just then, empty, the item would be
+/// spent on it and nothing would look again before the next heartbeat.
+struct Twice<S>(Pin<Box<S>>);
+
+impl<S: Stream> Stream for Twice<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let polled = self.0.as_mut().poll_next(context);
+        if polled.is_ready() {
+            context.waker().wake_by_ref();
+        }
+        polled
+    }
+}
+
 async fn handle(ticket: Ticket, runner: Data<Arc<Runner>>) -> Result<(), BoxDynError> {
     runner.attend(&ticket.job).await
 }
@@ -40,7 +60,13 @@ async fn handle(ticket: Ticket, runner: Data<Arc<Runner>>) -> Result<(), BoxDynE
 /// Takes jobs from the queue, `slots` at once, until `stop`; then lets those that run end, and returns.
 ///
 /// A database that goes away is waited for: the worker begins anew under another name, and jobs that run go on meanwhile.
-pub(crate) async fn attend(runner: Arc<Runner>, slots: usize, lease: Duration, wake: Arc<Notify>, stop: CancellationToken) {
+pub(crate) async fn attend(
+    runner: Arc<Runner>,
+    slots: usize,
+    lease: Duration,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let missed = (lease.as_secs() / HEARTBEAT.as_secs()).max(2) as usize;
     let listener = tokio::spawn(listen(runner.history.database.clone(), Arc::clone(&wake), stop.clone()));
     let mut life = 0u64;
@@ -61,6 +87,7 @@ pub(crate) async fn attend(runner: Arc<Runner>, slots: usize, lease: Duration, w
                 Some(((), wake))
             })
         };
+        let wakes = Twice(Box::pin(wakes));
         // Whatever came while nobody looked.
         wake.notify_one();
         let outcome = match &runner.history.database {
@@ -72,7 +99,7 @@ pub(crate) async fn attend(runner: Arc<Runner>, slots: usize, lease: Duration, w
                     .missed_heartbeats(missed);
                 let storage = SqliteStorage::<Ticket>::new(pool).with_config(config);
                 WorkerBuilder::new(name.as_str())
-                    .backend(storage.poll_with_stream(Box::pin(wakes)))
+                    .backend(storage.poll_with_stream(wakes))
                     .data(Arc::clone(&runner))
                     .concurrency(slots)
                     .build(handle)
@@ -87,7 +114,7 @@ pub(crate) async fn attend(runner: Arc<Runner>, slots: usize, lease: Duration, w
                     .missed_heartbeats(missed);
                 let storage = PostgresStorage::<Ticket>::new(pool).with_config(config);
                 WorkerBuilder::new(name.as_str())
-                    .backend(storage.poll_with_stream(Box::pin(wakes)))
+                    .backend(storage.poll_with_stream(wakes))
                     .data(Arc::clone(&runner))
                     .concurrency(slots)
                     .build(handle)

@@ -10,7 +10,12 @@ use crate::history::{History, now_ms};
 
 /// Forgets jobs that ended longer ago than `keep`, then content that no job refers to and that is older than `stray`: as old
 /// as that, it is not on its way into a job.
-pub(crate) async fn sweep(history: &History, blobs: &Blobs, keep: Duration, stray: Duration) -> Result<(), ServerError> {
+pub(crate) async fn sweep(
+    history: &History,
+    blobs: &Blobs,
+    keep: Duration,
+    stray: Duration,
+) -> Result<(), ServerError> {
     let before = |age: Duration| now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     let mut forgotten = 0;
     loop {

@@ -86,7 +86,11 @@ impl Runner {
     }
 
     fn ended(&self, id: &str) -> Option<watch::Receiver<bool>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
     }
 
     /// What the queue calls: does the job if it is still to be done.
@@ -102,6 +106,11 @@ impl Runner {
         let Some(job) = self.history.claim(id, &self.name).await? else {
             return Ok(());
         };
+        if job.cancel {
+            // The worker that had it died before it could stop.
+            self.history.finish(id, job.attempts, &End::Cancelled).await?;
+            return Ok(());
+        }
         if job.attempts > ATTEMPTS {
             let failure = Failure {
                 code: 1,
@@ -208,7 +217,8 @@ impl Runner {
             return true;
         }
         if self.end(job, &End::Failed(&failure)).await {
-            self.metrics.job(job, if failure.set_aside { "set-aside" } else { "failed" });
+            self.metrics
+                .job(job, if failure.set_aside { "set-aside" } else { "failed" });
             if code == 3 {
                 self.drop_inputs(job).await;
             }
@@ -264,7 +274,10 @@ impl Runner {
         let folder = self.shop.folder()?;
         let mut files = Vec::new();
         for input in &job.inputs {
-            let path = self.blobs.local(&input.blob, &input.extension, &self.shop.fetched()).await?;
+            let path = self
+                .blobs
+                .local(&input.blob, &input.extension, &self.shop.fetched())
+                .await?;
             files.push(path);
         }
         let made = {

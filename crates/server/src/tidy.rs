@@ -57,11 +57,7 @@ impl Tidy {
     /// The same for every string of a document.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
-            Value::String(text) => {
-                if text.contains('/') {
-                    *text = self.text(text);
-                }
-            }
+            Value::String(text) if text.contains('/') => *text = self.text(text),
             Value::Array(values) => values.iter_mut().for_each(|value| self.value(value)),
             Value::Object(fields) => fields.values_mut().for_each(|value| self.value(value)),
             _ => {}

@@ -178,7 +178,10 @@ fn score(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Se
         made.add(name, folder.join(name));
     }
     for rank in 2..=order.brief.takes {
-        made.add(&format!("take-{rank}.wav"), folder.join(format!("film.take-{rank}.wav")));
+        made.add(
+            &format!("take-{rank}.wav"),
+            folder.join(format!("film.take-{rank}.wav")),
+        );
     }
     if wants(Extra::Stems) {
         let path = folder.join("stems.zip");
@@ -247,12 +250,21 @@ pub(crate) fn choices(document: &Value) -> Option<[f64; 3]> {
     ])
 }
 
-fn frames(made: &mut Made, outcome: &Outcome, clip: &Path, folder: &Path, world: &dyn World) -> Result<(), ServerError> {
+fn frames(
+    made: &mut Made,
+    outcome: &Outcome,
+    clip: &Path,
+    folder: &Path,
+    world: &dyn World,
+) -> Result<(), ServerError> {
     world.begin("extracting");
     let document: Value = serde_json::from_str(&outcome.document.to_json())?;
     let Some(times) = choices(&document) else { return Ok(()) };
     let stills = synchresis_studio::stills(clip, &times, STILL_SIDE, folder, world)?;
-    for (name, path) in ["frame-33.jpg", "frame-66.jpg", "frame-medoid.jpg"].into_iter().zip(stills) {
+    for (name, path) in ["frame-33.jpg", "frame-66.jpg", "frame-medoid.jpg"]
+        .into_iter()
+        .zip(stills)
+    {
         made.add(name, path);
     }
     Ok(())
@@ -260,7 +272,11 @@ fn frames(made: &mut Made, outcome: &Outcome, clip: &Path, folder: &Path, world:
 
 fn film(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, ServerError> {
     let (_, song) = files.one(Role::Song, "song")?;
-    let artworks = files.all(Role::Art).iter().map(|(_, path)| (*path).to_owned()).collect();
+    let artworks = files
+        .all(Role::Art)
+        .iter()
+        .map(|(_, path)| (*path).to_owned())
+        .collect();
     let name = format!("film.{}", files.job.request.container);
     let film = folder.join(&name);
     let document = earlier(files, folder)?;

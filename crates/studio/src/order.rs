@@ -132,7 +132,12 @@ impl Order {
     pub(crate) fn called(&self) -> String {
         match &self.name {
             Some(name) => name.clone(),
-            None => self.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            None => self
+                .input
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
         }
     }
 

@@ -34,15 +34,7 @@ pub fn stills(
         .prefix(".stills-")
         .tempdir_in(folder)
         .map_err(|e| StudioError::file("making a folder in", folder, e))?;
-    let frames = extract_frames(
-        &footage,
-        input,
-        times_s,
-        scratch.path(),
-        tools,
-        limits,
-        &Quietly(world),
-    )?;
+    let frames = extract_frames(&footage, input, times_s, scratch.path(), tools, limits, &Quietly(world))?;
     let mut paths = Vec::new();
     for (number, frame) in frames.iter().enumerate() {
         let picture = ImageReader::open(frame)

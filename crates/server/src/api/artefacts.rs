@@ -18,7 +18,8 @@ use crate::shop::Desk;
 use crate::trade::{self, STILL_SIDE, media_type};
 
 /// What a file of ours may do where a browser shows it: nothing but be read.
-const FILE_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; media-src 'self'; font-src data:";
+const FILE_POLICY: &str =
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; media-src 'self'; font-src data:";
 
 /// How a file is fetched.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -59,7 +60,13 @@ fn disposition(name: &str, download: bool) -> Option<HeaderValue> {
     let way = if download { "attachment" } else { "inline" };
     let plain: String = name
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let mut coded = String::new();
     for byte in name.bytes() {
@@ -77,7 +84,10 @@ fn saved_as(job: &Job, name: &str) -> String {
     let role = if job.kind == Kind::Film { Role::Song } else { Role::File };
     let input = job.inputs.iter().find(|input| input.role == role);
     let stem = input.map_or("synchresis", |input| {
-        input.name.rsplit_once('.').map_or(input.name.as_str(), |(stem, _)| stem)
+        input
+            .name
+            .rsplit_once('.')
+            .map_or(input.name.as_str(), |(stem, _)| stem)
     });
     format!("{stem}.{name}")
 }
@@ -99,7 +109,8 @@ async fn send(app: &App, content: Content<'_>, headers: &HeaderMap, download: bo
     let fresh = text(header::IF_RANGE).is_none_or(|known| known == tag);
     let asked = if fresh { range(headers, content.bytes) } else { Ok(None) };
     let Ok(asked) = asked else {
-        let mut answer = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "the range lies beyond the end").into_response();
+        let mut answer =
+            Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "the range lies beyond the end").into_response();
         if let Ok(whole) = HeaderValue::from_str(&format!("bytes */{}", content.bytes)) {
             answer.headers_mut().insert(header::CONTENT_RANGE, whole);
         }
@@ -247,7 +258,10 @@ pub(super) async fn document(
         (status = "5XX", description = "The server cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn frame(State(app): State<App>, Path((id, which)): Path<(String, String)>) -> Result<Response, Problem> {
+pub(super) async fn frame(
+    State(app): State<App>,
+    Path((id, which)): Path<(String, String)>,
+) -> Result<Response, Problem> {
     let job = find(&app, &id).await?;
     let clip = job
         .inputs
@@ -299,7 +313,12 @@ pub(super) async fn frame(State(app): State<App>, Path((id, which)): Path<(Strin
 
 /// When the frames to choose from are shown, from the job's document.
 async fn chosen(app: &App, job: &Job) -> Result<[f64; 3], Problem> {
-    let none = || Problem::new(StatusCode::NOT_FOUND, "which frames there are is known once the job has looked");
+    let none = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "which frames there are is known once the job has looked",
+        )
+    };
     let document = job
         .artefacts
         .iter()
@@ -344,6 +363,9 @@ mod tests {
         let header = disposition("a\"b\r\nX: y; ü.mp4", true).expect("a header");
         let text = header.to_str().expect("ASCII");
         assert!(text.starts_with("attachment; filename=\"a_b__X: y; _.mp4\""), "{text}");
-        assert!(text.ends_with("filename*=UTF-8''a%22b%0D%0AX%3A%20y%3B%20%C3%BC.mp4"), "{text}");
+        assert!(
+            text.ends_with("filename*=UTF-8''a%22b%0D%0AX%3A%20y%3B%20%C3%BC.mp4"),
+            "{text}"
+        );
     }
 }

@@ -34,8 +34,10 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let job = find(&app, &id).await?;
     if app.events.load() >= app.config.limits.streams as usize {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open")
-            .retry_after(Duration::from_secs(10)));
+        return Err(
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open")
+                .retry_after(Duration::from_secs(10)),
+        );
     }
     let mut receiver = app.events.listen(&job);
     receiver.mark_changed();

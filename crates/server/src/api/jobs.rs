@@ -75,11 +75,9 @@ pub(crate) async fn submit(
     }
     for input in &inputs {
         if !app.blobs.has(&input.blob).await {
-            return Err(Problem::new(
-                StatusCode::GONE,
-                format!("{} is no longer kept", input.name),
-            )
-            .hint("upload it again"));
+            return Err(
+                Problem::new(StatusCode::GONE, format!("{} is no longer kept", input.name)).hint("upload it again"),
+            );
         }
     }
     let job = NewJob {
@@ -127,9 +125,8 @@ fn fingerprint(request: &crate::job::Request, inputs: &[Input]) -> Result<String
 
 /// What was asked, in terms of the job: files, options, all of them good.
 async fn understand(app: &App, asked: &Asked) -> Result<(crate::job::Request, Vec<Input>), Problem> {
-    let field = |name: &str, why: String| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{name}: {why}")).field(name)
-    };
+    let field =
+        |name: &str, why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{name}: {why}")).field(name);
     let mut inputs: Vec<Input> = asked
         .files
         .iter()
@@ -149,7 +146,10 @@ async fn understand(app: &App, asked: &Asked) -> Result<(crate::job::Request, Ve
         None => None,
     };
     let alone = inputs.iter().all(|input| input.role == Role::Document);
-    if from.is_none() && alone && let Some(received) = asked.files.first() {
+    if from.is_none()
+        && alone
+        && let Some(received) = asked.files.first()
+    {
         from = clip_of(app, received).await?;
     }
     let kind = match (asked.kind, &from) {
@@ -166,7 +166,10 @@ async fn understand(app: &App, asked: &Asked) -> Result<(crate::job::Request, Ve
     options.extend(asked.options.clone());
     let container = asked.container.clone().unwrap_or_else(|| "mp4".into());
     if !CONTAINERS.contains(&container.as_str()) {
-        return Err(field("container", format!("{container:?} is not one of {}", CONTAINERS.join(", "))));
+        return Err(field(
+            "container",
+            format!("{container:?} is not one of {}", CONTAINERS.join(", ")),
+        ));
     }
     let priority = asked.priority.unwrap_or(USUAL_PRIORITY);
     if priority > 9 {
@@ -267,7 +270,11 @@ fn fits(kind: Kind, inputs: &[Input]) -> Result<(), Problem> {
 
 fn made(submitted: &Submitted) -> Response {
     let view = JobView::from(&submitted.job);
-    let status = if submitted.found { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if submitted.found {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let mut answer = (status, Json(view)).into_response();
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/jobs/{}", submitted.job.id)) {
         answer.headers_mut().insert(header::LOCATION, place);

@@ -18,17 +18,17 @@ pub(crate) struct Problem {
     #[schema(example = "about:blank")]
     r#type: &'static str,
     /// The status in words.
-    title: String,
+    title: &'static str,
     /// The status in digits.
     status: u16,
     /// What was being done, to what, and why it failed.
     detail: String,
     /// What can be done about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    hint: Option<Box<str>>,
     /// The option or field that is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
@@ -37,7 +37,7 @@ impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            title: status.canonical_reason().unwrap_or("Problem"),
             status: status.as_u16(),
             detail: detail.into(),
             hint: None,
@@ -47,12 +47,12 @@ impl Problem {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into());
         self
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into());
         self
     }
 
@@ -98,7 +98,7 @@ impl From<StudioError> for Problem {
     fn from(error: StudioError) -> Self {
         let text = error.tell();
         let (detail, hint) = match text.split_once("\nhint: ") {
-            Some((detail, hint)) => (detail.to_owned(), Some(hint.to_owned())),
+            Some((detail, hint)) => (detail.to_owned(), Some(hint.into())),
             None => (text, None),
         };
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail);

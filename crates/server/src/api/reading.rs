@@ -107,7 +107,11 @@ pub(super) fn page(description: &utoipa::openapi::OpenApi) -> String {
         version = prose(&info, "version"),
     );
     let tags = value.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
-    let paths = value.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
+    let paths = value
+        .get("paths")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     for tag in &tags {
         let name = tag.get("name").and_then(Value::as_str).unwrap_or_default();
         page += &format!("<h2>{}</h2><p>{}</p>", escaped(name), prose(tag, "description"));

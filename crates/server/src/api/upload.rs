@@ -139,9 +139,12 @@ pub(crate) async fn take(app: &App, request: Request) -> Result<Asked, Problem> 
         return Err(too_large(limit));
     }
     if kind.starts_with("multipart/form-data") {
-        let form = Multipart::from_request(request, &())
-            .await
-            .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, format!("reading the form: {}", why.body_text())))?;
+        let form = Multipart::from_request(request, &()).await.map_err(|why| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("reading the form: {}", why.body_text()),
+            )
+        })?;
         return read_form(app, form).await;
     }
     if kind.starts_with("application/json") {
@@ -151,8 +154,12 @@ pub(crate) async fn take(app: &App, request: Request) -> Result<Asked, Problem> 
         let body = axum::body::to_bytes(request.into_body(), DOCUMENT as usize)
             .await
             .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, format!("reading the request: {why}")))?;
-        let Json(asked) = Json::<JobRequest>::from_bytes(&body)
-            .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, format!("reading the request: {}", why.body_text())))?;
+        let Json(asked) = Json::<JobRequest>::from_bytes(&body).map_err(|why| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("reading the request: {}", why.body_text()),
+            )
+        })?;
         return read_json(app, asked).await;
     }
     Err(Problem::new(
@@ -203,7 +210,10 @@ async fn read_form(app: &App, mut form: Multipart) -> Result<Asked, Problem> {
     while let Some(field) = within(form.next_field()).await? {
         fields += 1;
         if fields > FIELDS || asked.files.len() >= FILES {
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the form has too many fields"));
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the form has too many fields",
+            ));
         }
         let name = field.name().unwrap_or_default().to_owned();
         let role = match name.as_str() {
@@ -259,7 +269,10 @@ async fn within<T>(reading: impl Future<Output = Result<T, MultipartError>>) -> 
             StatusCode::BAD_REQUEST,
             format!("reading the form: {}", why.body_text()),
         )),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "reading the form: nothing came for 30 s")),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "reading the form: nothing came for 30 s",
+        )),
     }
 }
 
@@ -318,10 +331,16 @@ async fn receive(
 
 /// What the client calls the file, as a name to show: without folders, control characters and excess.
 pub(crate) fn shown(called: Option<&str>, role: Role) -> String {
-    let last = called.unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
+    let last = called
+        .unwrap_or_default()
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default();
     let clean: String = last
         .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '<' | '>' | '"' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '<' | '>' | '"' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
         .take(120)
         .collect();
     let clean = clean.trim().trim_start_matches('.');

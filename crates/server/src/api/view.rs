@@ -75,10 +75,10 @@ pub(crate) struct JobList {
     pub(crate) next: Option<String>,
 }
 
-/// An option's value: one, or a list of those that may be given several times.
+/// An option's value.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum OptionValue {
+pub(crate) enum OneValue {
     /// `"ambient"`
     Text(String),
     /// `7`
@@ -87,19 +87,30 @@ pub(crate) enum OptionValue {
     Number(f64),
     /// `true`
     Switch(bool),
+}
+
+/// An option's value, or a list where the option may be given several times.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum OptionValue {
+    /// `"ambient"`
+    One(OneValue),
     /// `[1.5, "0:12"]`
-    List(Vec<OptionValue>),
+    List(Vec<OneValue>),
 }
 
 impl OptionValue {
     /// As it would stand on the command line.
     pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |one: &OneValue| match one {
+            OneValue::Text(text) => text.clone(),
+            OneValue::Whole(number) => number.to_string(),
+            OneValue::Number(number) => number.to_string(),
+            OneValue::Switch(switch) => switch.to_string(),
+        };
         match self {
-            Self::Text(text) => vec![text.clone()],
-            Self::Whole(number) => vec![number.to_string()],
-            Self::Number(number) => vec![number.to_string()],
-            Self::Switch(switch) => vec![switch.to_string()],
-            Self::List(values) => values.iter().flat_map(Self::texts).collect(),
+            Self::One(one) => vec![text(one)],
+            Self::List(values) => values.iter().map(text).collect(),
         }
     }
 }

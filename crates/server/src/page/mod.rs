@@ -75,7 +75,10 @@ async fn submit(
     match crate::api::submit(&app, &client, &headers, request, None).await {
         Ok(submitted) => Ok(Redirect::to(&format!("/jobs/{}", submitted.job.id)).into_response()),
         Err(problem) => {
-            let body = format!("<p role=\"alert\">{}</p><p><a href=\"/\">Back</a></p>", escaped(problem.detail()));
+            let body = format!(
+                "<p role=\"alert\">{}</p><p><a href=\"/\">Back</a></p>",
+                escaped(problem.detail())
+            );
             Err((problem.status(), frame("That did not work", "", &body)).into_response())
         }
     }
@@ -109,7 +112,10 @@ async fn job(State(app): State<App>, Path(id): Path<String>) -> Result<Html<Stri
     }
     for artefact in &job.artefacts {
         let (id, name) = (&job.id, escaped(&artefact.name));
-        body += &format!("<p><a href=\"/api/v1/jobs/{id}/artefacts/{name}?download=true\">{name}</a>, {} bytes</p>", artefact.bytes);
+        body += &format!(
+            "<p><a href=\"/api/v1/jobs/{id}/artefacts/{name}?download=true\">{name}</a>, {} bytes</p>",
+            artefact.bytes
+        );
     }
     for line in &job.told {
         body += &format!("<p>{}</p>", escaped(line));
@@ -150,7 +156,10 @@ async fn enter(State(app): State<App>, Form(entry): Form<Entry>) -> Response {
         return (StatusCode::UNAUTHORIZED, frame("Synchresis", "", body)).into_response();
     }
     let mut answer = Redirect::to("/").into_response();
-    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000", pass(token));
+    let cookie = format!(
+        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000",
+        pass(token)
+    );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }
