@@ -181,9 +181,9 @@ fn decode(
         })
     })
     .map_err(|error| match error {
-        MediaError::NotMedia { input, why } => MediaError::Failed {
+        MediaError::NotMedia { input, why } => MediaError::Undecodable {
             doing: "decoding the sound of",
-            subject: input,
+            input,
             why,
         },
         other => other,

@@ -162,6 +162,16 @@ pub enum MediaError {
         /// The limit in megabytes.
         limit_mb: u64,
     },
+    /// It has sound or a picture of a known kind, but what is in it cannot be decoded.
+    #[error("{doing} {}: what is in it cannot be decoded ({why})", input.display())]
+    Undecodable {
+        /// What was being done.
+        doing: &'static str,
+        /// The input.
+        input: PathBuf,
+        /// The last useful line of ffmpeg's messages.
+        why: String,
+    },
     /// ffmpeg failed for a reason that has no name of its own here.
     #[error("{doing} {}: {why}", subject.display())]
     Failed {
@@ -238,6 +248,7 @@ impl MediaError {
             | E::NoPicture { .. }
             | E::NoSound { .. }
             | E::NoFrames { .. }
+            | E::Undecodable { .. }
             | E::TooLarge { .. } => ErrorKind::Input,
             E::OutputExists { .. } | E::OutputIsInput { .. } | E::Unwritable { .. } | E::UnknownContainer { .. } => {
                 ErrorKind::Usage
@@ -281,6 +292,9 @@ impl MediaError {
             E::NoPicture { .. } => "give a video or a picture; for a song, see `synchresis film`",
             E::NoSound { .. } => "give a file that has sound",
             E::NoFrames { .. } => "play it in a video player; it may be damaged or encrypted",
+            E::Undecodable { .. } => {
+                "it may be damaged, or protected against copying (DRM): give a copy that any player plays"
+            }
             E::TooLarge { .. } => "make a smaller copy, or raise the limit",
             E::TimedOut { .. } => "raise the wall-clock limit, or cut the clip into parts",
             E::OutOfMemory { .. } => "raise the memory limit, or make a smaller copy of the clip",

@@ -13,8 +13,8 @@ use std::{
 use clips::{Studio, ffmpeg, text};
 use synchresis_cue::{Footage, Rational, Silent, Watch};
 use synchresis_media::{
-    AudioCodec, AudioJob, DecodeOptions, FilmJob, JailLevel, Limits, MediaError, MuxJob, PixelLayout, Song, Tools,
-    decode_frames, encode_audio, encode_film, mux, probe,
+    AudioCodec, AudioJob, AudioOptions, DecodeOptions, FilmJob, JailLevel, Limits, MediaError, MuxJob, PixelLayout,
+    Song, Tools, decode_frames, decode_song, encode_audio, encode_film, mux, probe,
 };
 
 fn refusal(studio: &Studio, name: &str, limits: &Limits) -> MediaError {
@@ -508,4 +508,34 @@ fn the_memory_limit_is_no_limit() {
     );
     assert!(result.is_err(), "eight megabytes sufficed");
     assert_eq!(children_that_name(&clip), Vec::<String>::new());
+}
+
+#[test]
+fn a_song_protected_against_copying_is_heard_as_noise_or_blamed_on_the_machine() {
+    let studio = Studio::new();
+    let song = studio.path("protected.mp4");
+    ffmpeg([
+        "-f",
+        "lavfi",
+        "-i",
+        "anoisesrc=d=2:seed=1",
+        "-c:a",
+        "aac",
+        "-encryption_scheme",
+        "cenc-aes-ctr",
+        "-encryption_key",
+        "00112233445566778899aabbccddeeff",
+        "-encryption_kid",
+        "ffeeddccbbaa99887766554433221100",
+        text(&song),
+    ]);
+    let options = AudioOptions {
+        rate: 44_100,
+        channels: 2,
+    };
+    let mut each = |_: &[f32]| ControlFlow::Continue(());
+    let error =
+        decode_song(&song, options, &studio.tools, &Limits::default(), &Silent, &mut each).expect_err("protected");
+    assert_eq!(error.exit_code(), 3, "{error}");
+    assert!(error.hint().is_some_and(|h| h.contains("DRM")), "{error}");
 }

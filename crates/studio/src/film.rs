@@ -20,9 +20,9 @@ use crate::sections::{Licence, Licences, VideoReconstruction};
 use crate::world::World;
 
 /// Versions of the stages' code.
-const HEARING: u32 = 2;
-const STORYBOARD: u32 = 6;
-const FILM: u32 = 6;
+const HEARING: u32 = 3;
+const STORYBOARD: u32 = 7;
+const FILM: u32 = 7;
 
 /// Longest side an artwork is kept at: a film's crop of it is never larger.
 const LONGEST: u32 = 4096;

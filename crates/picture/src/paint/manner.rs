@@ -228,9 +228,9 @@ impl Manner {
                 ..PLAIN
             },
             Look::Film => Manner {
-                zoom: 0.07,
-                drift: 0.025,
-                pulse: 0.020,
+                zoom: 0.10,
+                drift: 0.035,
+                pulse: 0.042,
                 pulse_s: 0.12,
                 lift: 0.05,
                 flash: 0.35,
@@ -246,6 +246,9 @@ impl Manner {
                 saturation: 0.88,
                 contrast: 0.12,
                 shoulder: 1.0,
+                surge_s: 0.45,
+                rest_s: 3.0,
+                motes: 0.14,
                 ..PLAIN
             },
         }

@@ -62,7 +62,8 @@ pub(crate) fn motes(air: &Air) -> Vec<Mote> {
             let shown = f64::from(wander(own ^ 2, air.time * 0.25)) * 0.9 + 0.45;
             let answers = 0.35 + 0.65 * (0.5 + 0.5 * draw(5));
             let shine = shown.clamp(0.0, 1.0) * (0.55 + 1.2 * answers * f64::from(air.glint));
-            let radius = unit * (0.0016 + 0.0085 * near) * f64::from(air.size);
+            // None so small that it would look like a hot pixel.
+            let radius = unit * (0.0034 + 0.0080 * near) * f64::from(air.size);
             // What is near is out of focus: larger and paler.
             let light = f64::from(air.brightness) * shine * (1.0 - 0.68 * near);
             if light < 0.004 {

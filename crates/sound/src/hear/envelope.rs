@@ -40,15 +40,18 @@ struct Open {
 impl Strength {
     /// Takes the mel powers of the next frame.
     pub fn push(&mut self, mel: &[f32]) {
+        self.push_db(mel.iter().map(|&p| db(p)).collect());
+    }
+
+    /// The same in decibels, none below −100.
+    pub(super) fn push_db(&mut self, now: Vec<f32>) {
         if self.frames == 0 {
-            self.top = f32::NEG_INFINITY;
-            self.before = mel.iter().map(|&p| db(p)).collect();
-            self.top = self.before.iter().copied().fold(self.top, f32::max);
+            self.top = now.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            self.before = now;
             self.frames = 1;
             return;
         }
         self.frames += 1;
-        let now: Vec<f32> = mel.iter().map(|&p| db(p)).collect();
         self.top = now.iter().copied().fold(self.top, f32::max);
         // The floor will lie between these two.
         let low = self.top - TOP_DB;

@@ -50,9 +50,24 @@ impl MelBank {
             let (first, from) = pair[0];
             let weights = &self.weights[from..pair[1].1];
             let bins = power.get(first..).unwrap_or(&[]);
-            *out = weights.iter().zip(bins).map(|(w, p)| w * p).sum();
+            *out = inner(weights, bins);
         }
     }
+}
+
+/// The sum of products, in eight sums side by side so that the processor need not wait for each.
+fn inner(weights: &[f32], bins: &[f32]) -> f32 {
+    let n = weights.len().min(bins.len());
+    let (weights, bins) = (&weights[..n], &bins[..n]);
+    let (w, p) = (weights.as_chunks::<8>(), bins.as_chunks::<8>());
+    let mut sums = [0f32; 8];
+    for (w, p) in w.0.iter().zip(p.0) {
+        for ((s, w), p) in sums.iter_mut().zip(w).zip(p) {
+            *s += w * p;
+        }
+    }
+    let rest: f32 = w.1.iter().zip(p.1).map(|(w, p)| w * p).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// Slaney's mel: linear below 1 kHz, logarithmic above.

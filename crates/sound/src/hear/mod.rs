@@ -28,7 +28,10 @@ pub use envelope::Strength;
 pub use features::{rms, spectral_centroid};
 pub use listener::{Heard, Listener, hear_song};
 pub use mel::{MelBank, mel_spectrogram, power_to_db};
-pub use onset::{Picking, normalised, onset_backtrack, onset_detect, onset_strength, onset_strength_median, peak_pick};
+pub use onset::{
+    Picking, normalised, onset_backtrack, onset_detect, onset_strength, onset_strength_median, onset_strengths,
+    peak_pick,
+};
 pub use pace::{PaceCurves, PaceListener};
 pub use resample::Resampler;
 pub use rhythm::{beat_track, beats_at, tempo};

@@ -1,5 +1,6 @@
 //! Tempo and beats as librosa finds them, to the frame.
 
+use rayon::prelude::*;
 use realfft::RealFftPlanner;
 
 use super::onset::median_of;
@@ -63,25 +64,41 @@ fn mean_tempogram(envelope: &[f32]) -> Vec<f64> {
     let mut planner = RealFftPlanner::<f64>::new();
     let forward = planner.plan_fft_forward(n);
     let inverse = planner.plan_fft_inverse(n);
-    let mut time = forward.make_input_vec();
-    let mut bins = forward.make_output_vec();
-    let mut scratch = forward.make_scratch_vec();
+    // Stretches of a fixed length, summed in order: the same sum on however many threads.
+    const STRETCH: usize = 512;
+    let count = envelope.len();
+    let parts: Vec<Vec<f64>> = (0..count.div_ceil(STRETCH))
+        .into_par_iter()
+        .map(|k| {
+            let mut time = forward.make_input_vec();
+            let mut bins = forward.make_output_vec();
+            let mut scratch = forward.make_scratch_vec();
+            let mut sum = vec![0.0f64; bins.len()];
+            let frames = padded.windows(WINDOW).take(count).skip(k * STRETCH).take(STRETCH);
+            for frame in frames {
+                time.fill(0.0);
+                let mut energy = 0.0;
+                for ((t, &x), &w) in time.iter_mut().zip(frame).zip(&window) {
+                    *t = f64::from(x) * f64::from(w);
+                    energy += *t * *t;
+                }
+                if energy < f64::MIN_POSITIVE {
+                    continue;
+                }
+                // The plan made these buffers.
+                let _ = forward.process_with_scratch(&mut time, &mut bins, &mut scratch);
+                for (s, z) in sum.iter_mut().zip(&bins) {
+                    *s += z.norm_sqr() / energy;
+                }
+            }
+            sum
+        })
+        .collect();
+    let mut time = inverse.make_output_vec();
+    let mut bins = inverse.make_input_vec();
     let mut sum = vec![0.0f64; bins.len()];
-    for frame in padded.windows(WINDOW).take(envelope.len()) {
-        time.fill(0.0);
-        let mut energy = 0.0;
-        for ((t, &x), &w) in time.iter_mut().zip(frame).zip(&window) {
-            *t = f64::from(x) * f64::from(w);
-            energy += *t * *t;
-        }
-        if energy < f64::MIN_POSITIVE {
-            continue;
-        }
-        // The plan made these buffers.
-        let _ = forward.process_with_scratch(&mut time, &mut bins, &mut scratch);
-        for (s, z) in sum.iter_mut().zip(&bins) {
-            *s += z.norm_sqr() / energy;
-        }
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
     }
     for (z, s) in bins.iter_mut().zip(&sum) {
         *z = realfft::num_complex::Complex64::new(*s, 0.0);

@@ -18,7 +18,7 @@ use crate::world::World;
 /// Version of what is seen and heard here.
 const WITNESS: u32 = 2;
 /// Version of what the seed's score is made from.
-const RHYTHM: u32 = 1;
+const RHYTHM: u32 = 2;
 
 /// What the picture does and what is heard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
