@@ -1,0 +1,229 @@
+//! Checkpoints where they lie: which tensor is in which file, at which offset. Nothing is read but the headers.
+
+mod pickle;
+mod safetensors;
+mod torch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::ModelError;
+use crate::onnx::Element;
+
+/// Where one tensor lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// File name within the checkpoint's folder.
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) element: Element,
+    pub(crate) shape: Vec<usize>,
+}
+
+/// The tensors of a checkpoint, by name.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    path: PathBuf,
+    folder: PathBuf,
+    tensors: BTreeMap<String, Stored>,
+}
+
+/// Names that hub repositories give their weights, best first.
+const USUAL: [&str; 7] = [
+    "model.safetensors",
+    "diffusion_pytorch_model.safetensors",
+    "model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+impl Checkpoint {
+    /// Opens a `.safetensors`, `.pt`, `.pth` or `.bin` file, or the folder of a hub repository with one of the usual names
+    /// in it (shards with their index too). A `.pt` is read without running any of its pickle's code.
+    ///
+    /// # Errors
+    /// [`ModelError::NoWeights`], [`ModelError::Checkpoint`], [`ModelError::Code`].
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let file = if path.is_dir() { usual_file(path)? } else { path.to_path_buf() };
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let name = file_name(&file)?;
+        let tensors = if name.ends_with(".index.json") {
+            let index = read_index(&file)?;
+            let mut tensors = BTreeMap::new();
+            for shard in index {
+                // A shard lies beside its index, whatever the index says.
+                let shard = folder.join(Path::new(&shard).file_name().unwrap_or_default());
+                tensors.append(&mut one_file(&shard)?);
+            }
+            tensors
+        } else {
+            one_file(&file)?
+        };
+        Ok(Self {
+            path: file,
+            folder,
+            tensors,
+        })
+    }
+
+    /// The file, or the index of its shards.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the files lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// The shape of a tensor.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|t| t.shape.as_slice())
+    }
+
+    /// Whether a tensor's name begins like this.
+    pub fn has(&self, prefix: &str) -> bool {
+        self.tensors
+            .range(prefix.to_owned()..)
+            .next()
+            .is_some_and(|(name, _)| name.starts_with(prefix))
+    }
+
+    /// Renames all that begins with `from` so that it begins with `to`: checkpoints saved by a wrapper carry its name in
+    /// front of every tensor.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        self.tensors = std::mem::take(&mut self.tensors)
+            .into_iter()
+            .map(|(name, stored)| match name.strip_prefix(from) {
+                Some(rest) => (format!("{to}{rest}"), stored),
+                None => (name, stored),
+            })
+            .collect();
+        self
+    }
+}
+
+/// Where a graph's weights come from.
+pub trait Weights {
+    /// The tensor of that name for `model`, which must have that shape.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`], [`ModelError::Shape`].
+    fn tensor(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Stored, ModelError>;
+}
+
+impl Weights for Checkpoint {
+    fn tensor(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Stored, ModelError> {
+        let stored = self.tensors.get(name).ok_or_else(|| ModelError::MissingTensor {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            model,
+        })?;
+        if stored.shape != shape {
+            return Err(ModelError::Shape {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                model,
+                found: stored.shape.clone(),
+                wanted: shape.to_vec(),
+            });
+        }
+        Ok(stored.clone())
+    }
+}
+
+fn usual_file(folder: &Path) -> Result<PathBuf, ModelError> {
+    if let Some(file) = USUAL.iter().map(|name| folder.join(name)).find(|f| f.is_file()) {
+        return Ok(file);
+    }
+    // A folder with exactly one checkpoint in it says as much.
+    let listed = std::fs::read_dir(folder).map_err(|e| ModelError::NoWeights {
+        path: folder.to_path_buf(),
+        reason: e.to_string(),
+    })?;
+    let mut found: Vec<PathBuf> = listed
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|p| {
+            p.extension()
+                .is_some_and(|e| ["safetensors", "pt", "pth", "bin"].iter().any(|known| e == *known))
+        })
+        .collect();
+    found.sort();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(ModelError::NoWeights {
+            path: folder.to_path_buf(),
+            reason: format!("none of {} is there", USUAL.join(", ")),
+        }),
+        several => Err(ModelError::NoWeights {
+            path: folder.to_path_buf(),
+            reason: format!("there are {} checkpoints and none has a usual name", several.len()),
+        }),
+    }
+}
+
+fn file_name(path: &Path) -> Result<String, ModelError> {
+    path.file_name()
+        .and_then(|n| n.to_str())
+        .map(str::to_owned)
+        .ok_or_else(|| ModelError::NoWeights {
+            path: path.to_path_buf(),
+            reason: "its name is not text".to_owned(),
+        })
+}
+
+fn one_file(path: &Path) -> Result<BTreeMap<String, Stored>, ModelError> {
+    if !path.is_file() {
+        return Err(ModelError::NoWeights {
+            path: path.to_path_buf(),
+            reason: "there is no such file".to_owned(),
+        });
+    }
+    let name = file_name(path)?;
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("safetensors") => safetensors::read(path, &name),
+        Some("pt" | "pth" | "bin" | "ckpt") => torch::read(path, &name),
+        _ => Err(ModelError::NoWeights {
+            path: path.to_path_buf(),
+            reason: "its name ends neither in .safetensors nor in .pt, .pth or .bin".to_owned(),
+        }),
+    }
+}
+
+/// The shards that an index names, each once, in order.
+fn read_index(path: &Path) -> Result<Vec<String>, ModelError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let broken = |reason: String| ModelError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+        hint: "download the model again",
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| broken(e.to_string()))?;
+    let index: Index = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
+    let mut shards: Vec<String> = index.weight_map.into_values().collect();
+    shards.sort();
+    shards.dedup();
+    Ok(shards)
+}

@@ -1,0 +1,88 @@
+//! `.pt`, `.pth`, `.bin` as torch.save writes them since 1.6: a zip of stored files, one of them a pickle that names the
+//! tensors.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use super::Stored;
+use super::pickle::{self, Refusal, Tensor};
+use crate::error::ModelError;
+
+/// Pickles longer than this name no tensors.
+const LONGEST_PICKLE: u64 = 100_000_000;
+
+/// Wrappers around a state dict, tried in this order.
+const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "params"];
+
+pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, ModelError> {
+    let broken = |reason: String| ModelError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+        hint: "download the model again; checkpoints older than PyTorch 1.6 must be saved anew",
+    };
+    let file = File::open(path).map_err(|e| broken(e.to_string()))?;
+    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(format!("it is no zip archive: {e}")))?;
+    let pickle_name = zip
+        .file_names()
+        .filter_map(Result::ok)
+        .find(|n| n.ends_with("/data.pkl") || n == "data.pkl")
+        .map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| broken("there is no data.pkl in it".to_owned()))?;
+    let root = pickle_name.trim_end_matches("data.pkl").to_owned();
+    let mut bytes = Vec::new();
+    zip.by_name(&pickle_name)
+        .map_err(|e| broken(e.to_string()))?
+        .take(LONGEST_PICKLE)
+        .read_to_end(&mut bytes)
+        .map_err(|e| broken(e.to_string()))?;
+    let found = pickle::tensors(&bytes, &WRAPPERS).map_err(|refusal| match refusal {
+        Refusal::Code(what) => ModelError::Code {
+            path: path.to_path_buf(),
+            what,
+        },
+        Refusal::Broken(reason) => broken(reason),
+    })?;
+    let mut tensors = BTreeMap::new();
+    for (tensor_name, tensor) in found {
+        let Tensor {
+            storage,
+            element,
+            start,
+            shape,
+        } = tensor;
+        let entry = zip
+            .by_name(&format!("{root}data/{storage}"))
+            .map_err(|e| broken(format!("the data of {tensor_name} are missing: {e}")))?;
+        if entry.compression() != CompressionMethod::Stored {
+            return Err(broken(format!("the data of {tensor_name} are compressed")));
+        }
+        let begin = entry
+            .data_start()
+            .ok_or_else(|| broken(format!("the data of {tensor_name} cannot be found")))?;
+        let count = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64));
+        let size = element.size() as u64;
+        let span = count.and_then(|n| n.checked_mul(size));
+        let offset = (start as u64).checked_mul(size);
+        let (Some(length), Some(offset)) = (span, offset) else {
+            return Err(broken(format!("{tensor_name} is larger than any file")));
+        };
+        if offset.checked_add(length).is_none_or(|end| end > entry.size()) {
+            return Err(broken(format!("{tensor_name} is longer than its data")));
+        }
+        tensors.insert(
+            tensor_name,
+            Stored {
+                file: name.to_owned(),
+                offset: begin + offset,
+                length,
+                element,
+                shape,
+            },
+        );
+    }
+    Ok(tensors)
+}

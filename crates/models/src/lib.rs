@@ -1,0 +1,21 @@
+//! Neural networks, one readable file each. A model writes its own graph over the weights of a checkpoint as its hub repository
+//! lays them out; ONNX Runtime, a shared library found at run time, maps the weights and runs the graph.
+//!
+//! Nothing here is downloaded, and no checkpoint's code is ever run.
+
+pub mod checkpoint;
+mod error;
+mod graph;
+pub mod image;
+pub mod medoids;
+mod onnx;
+#[cfg(test)]
+mod parity;
+pub mod resnet18;
+mod runtime;
+pub mod yolov9;
+
+pub use checkpoint::Checkpoint;
+pub use error::ModelError;
+pub use image::Picture;
+pub use runtime::{Runtime, Tensor};

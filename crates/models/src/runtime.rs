@@ -1,0 +1,164 @@
+//! ONNX Runtime: one library, loaded once from where the caller says it is, and the sessions that run graphs in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::TensorRef;
+
+use crate::checkpoint::Checkpoint;
+use crate::error::ModelError;
+use crate::graph::Finished;
+
+const HINT: &str = "install libonnxruntime 1.20 or newer (the PyPI wheel or the npm package `onnxruntime-node` carry it) and give its path with --ort-lib";
+
+/// The library, once it is loaded: a process can hold one.
+static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);
+
+/// A loaded ONNX Runtime.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+    threads: usize,
+}
+
+impl Runtime {
+    /// Loads the first of `candidates` that exists; sessions use `threads` threads (0: as many as there are cores). A process
+    /// keeps the library that it loaded first.
+    ///
+    /// # Errors
+    /// [`ModelError::Runtime`].
+    pub fn load(candidates: &[PathBuf], threads: usize) -> Result<Self, ModelError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((environment, library)) = &*loaded {
+            return Ok(Self {
+                environment: environment.clone(),
+                library: library.clone(),
+                threads,
+            });
+        }
+        let tried = || {
+            let list: Vec<String> = candidates.iter().map(|p| p.display().to_string()).collect();
+            if list.is_empty() {
+                "nowhere".to_owned()
+            } else {
+                list.join(", ")
+            }
+        };
+        let failed = |path: String, reason: String| ModelError::Runtime {
+            path,
+            reason,
+            hint: HINT,
+        };
+        let library = candidates
+            .iter()
+            .find(|p| p.is_file())
+            .ok_or_else(|| failed(tried(), "there is no such file".to_owned()))?;
+        let at = || library.display().to_string();
+        let environment = ort::init_from(library)
+            .map_err(|e| failed(at(), e.to_string()))?
+            .with_name("synchresis")
+            // On by default in Microsoft's builds.
+            .with_telemetry(false)
+            .build()
+            .map_err(|e| failed(at(), e.to_string()))?;
+        environment.set_log_level(LogLevel::Error);
+        *loaded = Some((environment.clone(), library.clone()));
+        Ok(Self {
+            environment,
+            library: library.clone(),
+            threads,
+        })
+    }
+
+    /// The library's file.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// A session that runs `graph` over the weights in the checkpoint's folder, which ONNX Runtime maps.
+    pub(crate) fn session(&self, graph: &Finished, checkpoint: &Checkpoint) -> Result<Net, ModelError> {
+        let model = graph.model;
+        let failed = |e: ort::Error| ModelError::Run {
+            model,
+            doing: "building its graph",
+            reason: e.to_string(),
+        };
+        let folder = checkpoint.folder().to_string_lossy().into_owned();
+        let build = || -> ort::Result<Session> {
+            let builder = Session::builder(&self.environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_config_entry("session.model_external_initializers_file_folder_path", &folder)?;
+            let mut builder = if self.threads > 0 {
+                builder.with_intra_threads(self.threads)?
+            } else {
+                builder
+            };
+            builder.commit_from_memory(&graph.bytes)
+        };
+        Ok(Net {
+            model,
+            session: build().map_err(failed)?,
+        })
+    }
+}
+
+/// What goes into a graph.
+pub(crate) enum Feed<'a> {
+    F32(&'a [usize], &'a [f32]),
+    I64(&'a [usize], &'a [i64]),
+}
+
+/// What comes out: numbers, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Lengths of its axes.
+    pub shape: Vec<usize>,
+    /// As many as the lengths multiply to.
+    pub data: Vec<f32>,
+}
+
+/// A graph ready to run.
+#[derive(Debug)]
+pub(crate) struct Net {
+    model: &'static str,
+    session: Session,
+}
+
+impl Net {
+    /// Runs it; the outputs come in the graph's order.
+    pub(crate) fn run(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Tensor>, ModelError> {
+        let model = self.model;
+        let mut run = || -> ort::Result<Vec<Tensor>> {
+            let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
+            let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
+            for (name, feed) in feeds {
+                let value = match feed {
+                    Feed::F32(s, data) => TensorRef::from_array_view((shape(s), *data))?.into(),
+                    Feed::I64(s, data) => TensorRef::from_array_view((shape(s), *data))?.into(),
+                };
+                inputs.push(((*name).into(), value));
+            }
+            let outputs = self.session.run(inputs)?;
+            outputs
+                .iter()
+                .map(|(_, value)| {
+                    let (shape, data) = value.try_extract_tensor::<f32>()?;
+                    Ok(Tensor {
+                        shape: shape.iter().map(|d| *d as usize).collect(),
+                        data: data.to_vec(),
+                    })
+                })
+                .collect()
+        };
+        run().map_err(|e| ModelError::Run {
+            model,
+            doing: "running it",
+            reason: e.to_string(),
+        })
+    }
+}
