@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("picture", &["cue"]),
     ("composer", &["cue"]),
     ("sound", &["cue"]),
-    ("studio", &["cue", "media", "picture", "composer", "sound"]),
+    ("models", &[]),
+    ("studio", &["cue", "media", "picture", "composer", "sound", "models"]),
     ("server", &["cue", "studio"]),
     ("cli", &["cue", "studio", "server"]),
 ];

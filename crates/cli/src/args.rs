@@ -32,9 +32,15 @@ pub(crate) struct BriefArgs {
     /// Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic).
     #[arg(long, value_name = "ENGINE", help_heading = "Effects")]
     sounds: Option<String>,
-    /// Who recognises objects: auto or none.
+    /// Who recognises objects: auto, none, yolov9 or yolov9=FILE.
     #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
     objects: Option<String>,
+    /// What frames are compared by: built-in, resnet18 or resnet18=DIR.
+    #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
+    features: Option<String>,
+    /// How many most telling frames to name.
+    #[arg(long, value_name = "N", value_parser = reads("moments"), help_heading = "Picture")]
+    moments: Option<String>,
     /// Who describes the picture: auto or none.
     #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
     describe: Option<String>,
@@ -85,6 +91,8 @@ impl BriefArgs {
             ("music", one(&self.music)),
             ("sounds", one(&self.sounds)),
             ("objects", one(&self.objects)),
+            ("features", one(&self.features)),
+            ("moments", one(&self.moments)),
             ("describe", one(&self.describe)),
             ("hit", self.hits.clone()),
             ("keep-sections", self.keep_sections.clone()),

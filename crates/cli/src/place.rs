@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use synchresis_server::Machine;
 use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
 
-use crate::config::cache_home;
+use crate::config::{cache_home, data_home};
 use crate::failure::Failure;
 
 /// Flags that every command takes.
@@ -39,6 +39,12 @@ pub(crate) struct PlaceArgs {
     /// The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
     ffmpeg: Option<PathBuf>,
+    /// Where models lie, each in the layout of its hub repository; the platform's data folder by default.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global")]
+    model_dir: Option<PathBuf>,
+    /// ONNX Runtime's shared library, which the neural engines need; looked for at the usual places by default.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
+    ort_lib: Option<PathBuf>,
     /// Refuse inputs longer than this many seconds.
     #[arg(long, global = true, value_name = "S", help_heading = "Limits")]
     limit_duration: Option<f64>,
@@ -107,6 +113,8 @@ pub(crate) struct Place {
     cache: Cache,
     cache_bytes: u64,
     banks: Vec<PathBuf>,
+    model_folder: Option<PathBuf>,
+    ort_lib: Option<PathBuf>,
     _scratch: Option<tempfile::TempDir>,
     bar: ProgressBar,
     quiet: bool,
@@ -160,6 +168,11 @@ impl Place {
             cache,
             cache_bytes: bytes,
             banks: bank_folders(),
+            model_folder: args
+                .model_dir
+                .clone()
+                .or_else(|| data_home().map(|home| home.join("synchresis/models"))),
+            ort_lib: args.ort_lib.clone(),
             _scratch: scratch,
             bar,
             quiet: args.quiet,
@@ -231,6 +244,17 @@ impl World for Place {
         &self.banks
     }
 
+    fn ort_libraries(&self) -> Vec<PathBuf> {
+        match &self.ort_lib {
+            Some(given) => vec![given.clone()],
+            None => ort_libraries(),
+        }
+    }
+
+    fn model_folder(&self) -> Option<PathBuf> {
+        self.model_folder.clone()
+    }
+
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
@@ -240,6 +264,27 @@ impl World for Place {
         self.bar.set_position(0);
         self.bar.set_prefix(stage);
     }
+}
+
+/// The usual places of ONNX Runtime: beside the binary first.
+fn ort_libraries() -> Vec<PathBuf> {
+    let name = format!(
+        "{}onnxruntime{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| exe.parent().map(PathBuf::from));
+    let shared = [
+        "/usr/local/lib",
+        "/usr/lib",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/opt/homebrew/lib",
+    ];
+    let folders = beside.into_iter().chain(shared.into_iter().map(PathBuf::from));
+    folders.map(|folder| folder.join(&name)).collect()
 }
 
 /// The usual places of SoundFonts: the person's own first.

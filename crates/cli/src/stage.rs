@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use synchresis_studio::{Deliver, Order, Stage};
+use synchresis_studio::{Brief, Deliver, Order, Stage};
 
 use crate::args::BriefArgs;
 use crate::batch;
-use crate::failure::Failure;
+use crate::failure::{Failure, print};
 use crate::place::Place;
 
 /// A stage reads the document, runs what is missing before it, appends its section and writes the document.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The clip or picture; the document's own by default.
+    /// The clip or picture; the document's own by default. `select` takes several pictures.
     #[arg(value_name = "INPUT", required_unless_present = "document")]
-    input: Option<PathBuf>,
+    inputs: Vec<PathBuf>,
     /// What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film
     /// (mux).
     #[arg(short, long, value_name = "PATH")]
@@ -55,7 +55,20 @@ pub(crate) fn run(stage: Stage, args: &Args, place: &Place) -> Result<(), Failur
         Stage::Generate | Stage::Render | Stage::Mix => deliver.audio.clone_from(&args.output),
         _ => {}
     }
-    let mut order = Order::resume(args.input.clone(), deliver)?;
+    if let (Stage::Select, [_, _, ..]) = (stage, args.inputs.as_slice()) {
+        let brief = args.brief.over(Brief::default())?;
+        let document = synchresis_studio::select_pictures(&args.inputs, &brief.features, brief.moments, place)?;
+        place.clear();
+        return print(&(document.to_json() + "\n"));
+    }
+    if let [_, more, ..] = args.inputs.as_slice() {
+        let text = format!(
+            "this stage takes one input, and {} is a second\nhint: `score` takes several",
+            more.display()
+        );
+        return Err(Failure::new(2, text));
+    }
+    let mut order = Order::resume(args.inputs.first().cloned(), deliver)?;
     order.brief = args.brief.over(order.brief)?;
     if stage == Stage::Mux {
         order.output.clone_from(&args.output);

@@ -16,7 +16,9 @@ pub enum ModelError {
         hint: &'static str,
     },
     /// No weights where they were looked for.
-    #[error("no weights in {path}: {reason}\nhint: give a checkpoint (.safetensors, .pt, .pth) or a folder with one in it")]
+    #[error(
+        "no weights in {path}: {reason}\nhint: give a checkpoint (.safetensors, .pt, .pth) or a folder with one in it"
+    )]
     NoWeights {
         /// The file or folder.
         path: PathBuf,
@@ -34,7 +36,9 @@ pub enum ModelError {
         hint: &'static str,
     },
     /// A checkpoint whose pickle wants to call something: never done.
-    #[error("refused to read {path}: its pickle calls {what}, which is code, not weights\nhint: ask for the model as .safetensors, which cannot hold code")]
+    #[error(
+        "refused to read {path}: its pickle calls {what}, which is code, not weights\nhint: ask for the model as .safetensors, which cannot hold code"
+    )]
     Code {
         /// The file.
         path: PathBuf,
@@ -52,7 +56,9 @@ pub enum ModelError {
         model: &'static str,
     },
     /// A tensor has another shape than the model wants.
-    #[error("{name} in {path} has the shape {found:?}, {model} needs {wanted:?}\nhint: is it the checkpoint of another size or another model?")]
+    #[error(
+        "{name} in {path} has the shape {found:?}, {model} needs {wanted:?}\nhint: is it the checkpoint of another size or another model?"
+    )]
     Shape {
         /// The checkpoint.
         path: PathBuf,
@@ -66,7 +72,9 @@ pub enum ModelError {
         wanted: Vec<usize>,
     },
     /// A configuration that is missing, broken, or of another model.
-    #[error("could not use {path} as the configuration of {model}: {reason}\nhint: a model folder holds the files of its hub repository unchanged")]
+    #[error(
+        "could not use {path} as the configuration of {model}: {reason}\nhint: a model folder holds the files of its hub repository unchanged"
+    )]
     Config {
         /// config.json.
         path: PathBuf,
@@ -93,7 +101,4 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
-    /// Somebody cancelled.
-    #[error("cancelled")]
-    Cancelled,
 }

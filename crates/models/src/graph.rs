@@ -157,7 +157,13 @@ impl<'w> Graph<'w> {
     }
 
     /// An operator with several results.
-    pub(crate) fn several(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, Attribute)], n: usize) -> Vec<Value> {
+    pub(crate) fn several(
+        &mut self,
+        op: &str,
+        inputs: &[&Value],
+        attributes: &[(&str, Attribute)],
+        n: usize,
+    ) -> Vec<Value> {
         let outs: Vec<String> = (0..n).map(|_| self.fresh()).collect();
         let names: Vec<&str> = outs.iter().map(String::as_str).collect();
         self.push(op, "", inputs, &names, attributes);
@@ -188,15 +194,11 @@ impl<'w> Graph<'w> {
         self.op("Reshape", &[x, &shape], &[])
     }
 
-    pub(crate) fn transpose(&mut self, x: &Value, order: &[i64]) -> Value {
-        self.op("Transpose", &[x], &[("perm", Attribute::Ints(order.to_vec()))])
-    }
-
     pub(crate) fn relu(&mut self, x: &Value) -> Value {
         self.op("Relu", &[x], &[])
     }
 
-    /// x · sigmoid(alpha · x): SiLU with 1, the quick GELU of CLIP with 1.702.
+    /// x · sigmoid(alpha · x): SiLU with 1.
     pub(crate) fn gated_sigmoid(&mut self, x: &Value, alpha: f32) -> Value {
         self.contributed("QuickGelu", &[x], &[("alpha", Attribute::Float(alpha))])
     }
@@ -318,51 +320,4 @@ impl<'w> Graph<'w> {
         ];
         self.op("Resize", inputs, &attributes)
     }
-
-    /// Over the last axis, with `name`.weight and `name`.bias.
-    pub(crate) fn layer_norm(&mut self, x: &Value, name: &str, width: usize, epsilon: f32) -> Result<Value, ModelError> {
-        let gamma = self.weight(&format!("{name}.weight"), &[width])?;
-        let beta = self.weight(&format!("{name}.bias"), &[width])?;
-        let attributes = [("axis", Attribute::Int(-1)), ("epsilon", Attribute::Float(epsilon))];
-        Ok(self.op("LayerNormalization", &[x, &gamma, &beta], &attributes))
-    }
-
-    /// x · weightᵀ + bias, as PyTorch stores a linear layer.
-    pub(crate) fn linear(
-        &mut self,
-        x: &Value,
-        name: &str,
-        (from, to): (usize, usize),
-        bias: bool,
-    ) -> Result<Value, ModelError> {
-        let weight = self.weight(&format!("{name}.weight"), &[to, from])?;
-        let weight = self.transpose(&weight, &[1, 0]);
-        let product = self.op("MatMul", &[x, &weight], &[]);
-        if !bias {
-            return Ok(product);
-        }
-        let bias = self.weight(&format!("{name}.bias"), &[to])?;
-        Ok(self.add(&product, &bias))
-    }
-
-    /// Attention over heads: `q`, `k`, `v` are batch × length × width; `mask` is added to the scores where there is one.
-    pub(crate) fn attention(
-        &mut self,
-        (q, k, v): (&Value, &Value, &Value),
-        heads: usize,
-        mask: Option<&Value>,
-    ) -> Value {
-        let none = Value(String::new());
-        let mut inputs = vec![q, k, v];
-        if let Some(mask) = mask {
-            // bias, key padding mask, then what is added to the scores.
-            inputs.extend([&none, &none, mask]);
-        }
-        self.contributed(
-            "MultiHeadAttention",
-            &inputs,
-            &[("num_heads", Attribute::Int(heads as i64))],
-        )
-    }
 }
-

@@ -151,17 +151,19 @@ impl Picture {
             let taps = taps(self.height, height, filter);
             let stride = width * 3;
             let mut out = vec![0; stride * height];
-            out.par_chunks_mut(stride).zip(&taps).for_each(|(out, (first, weights))| {
-                let mut sums = vec![1i32 << (PRECISION - 1); stride];
-                for (row, weight) in across[first * stride..].chunks_exact(stride).zip(weights) {
-                    for (sum, x) in sums.iter_mut().zip(row) {
-                        *sum += i32::from(*x) * weight;
+            out.par_chunks_mut(stride)
+                .zip(&taps)
+                .for_each(|(out, (first, weights))| {
+                    let mut sums = vec![1i32 << (PRECISION - 1); stride];
+                    for (row, weight) in across[first * stride..].chunks_exact(stride).zip(weights) {
+                        for (sum, x) in sums.iter_mut().zip(row) {
+                            *sum += i32::from(*x) * weight;
+                        }
                     }
-                }
-                for (to, sum) in out.iter_mut().zip(&sums) {
-                    *to = clip(*sum);
-                }
-            });
+                    for (to, sum) in out.iter_mut().zip(&sums) {
+                        *to = clip(*sum);
+                    }
+                });
             out
         };
         Self { width, height, rgb }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::ModelError;
 use crate::graph::{Conv, Finished, Graph, Value};
-use crate::image::Picture;
+use crate::image::{Letterbox, Picture};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -19,6 +19,90 @@ const BINS: usize = 16;
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Side of the square that it looks at, pixels.
 pub const SIDE: usize = 640;
+
+/// The classes of COCO (Lin et al. 2014), which the published weights know.
+pub const COCO: [&str; 80] = [
+    "person",
+    "bicycle",
+    "car",
+    "motorcycle",
+    "airplane",
+    "bus",
+    "train",
+    "truck",
+    "boat",
+    "traffic light",
+    "fire hydrant",
+    "stop sign",
+    "parking meter",
+    "bench",
+    "bird",
+    "cat",
+    "dog",
+    "horse",
+    "sheep",
+    "cow",
+    "elephant",
+    "bear",
+    "zebra",
+    "giraffe",
+    "backpack",
+    "umbrella",
+    "handbag",
+    "tie",
+    "suitcase",
+    "frisbee",
+    "skis",
+    "snowboard",
+    "sports ball",
+    "kite",
+    "baseball bat",
+    "baseball glove",
+    "skateboard",
+    "surfboard",
+    "tennis racket",
+    "bottle",
+    "wine glass",
+    "cup",
+    "fork",
+    "knife",
+    "spoon",
+    "bowl",
+    "banana",
+    "apple",
+    "sandwich",
+    "orange",
+    "broccoli",
+    "carrot",
+    "hot dog",
+    "pizza",
+    "donut",
+    "cake",
+    "chair",
+    "couch",
+    "potted plant",
+    "bed",
+    "dining table",
+    "toilet",
+    "tv",
+    "laptop",
+    "mouse",
+    "remote",
+    "keyboard",
+    "cell phone",
+    "microwave",
+    "oven",
+    "toaster",
+    "sink",
+    "refrigerator",
+    "book",
+    "clock",
+    "vase",
+    "scissors",
+    "teddy bear",
+    "hair drier",
+    "toothbrush",
+];
 
 /// Which size a checkpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +293,11 @@ fn extended() -> Vec<(Source, Layer)> {
         rep(512, 1024),
         Detect([34, 37, 40]),
     ];
-    backbone.into_iter().chain(branches).chain(in_a_row(second.to_vec())).collect()
+    backbone
+        .into_iter()
+        .chain(branches)
+        .chain(in_a_row(second.to_vec()))
+        .collect()
 }
 
 /// A box and what is in it.
@@ -286,15 +374,7 @@ impl YoloV9 {
         let (boxed, letterbox) = picture.letterboxed(SIDE);
         let planes = boxed.planes([0.0; 3], [1.0; 3]);
         let heads = self.heads(&planes, SIDE, SIDE)?;
-        let mut found = decode(&heads, keep.confidence);
-        for detection in &mut found {
-            let scale = letterbox.scale as f32;
-            let [left, top] = [letterbox.left as f32, letterbox.top as f32];
-            for (i, x) in detection.corners.iter_mut().enumerate() {
-                *x = (*x - if i % 2 == 0 { left } else { top }) / scale;
-            }
-        }
-        let mut kept = suppress(found, keep);
+        let mut kept = boxes(&heads, &letterbox, keep);
         let (width, height) = (picture.width() as f32, picture.height() as f32);
         for detection in &mut kept {
             for (i, x) in detection.corners.iter_mut().enumerate() {
@@ -306,8 +386,7 @@ impl YoloV9 {
 
     /// Class logits and distances to the four sides (in cells) of each head.
     pub(crate) fn heads(&mut self, planes: &[f32], width: usize, height: usize) -> Result<Vec<Tensor>, ModelError> {
-        self.net
-            .run(&[("image", Feed::F32(&[1, 3, height, width], planes))])
+        self.net.run(&[("image", Feed(&[1, 3, height, width], planes))])
     }
 }
 
@@ -479,7 +558,13 @@ fn elan(g: &mut Graph<'_>, x: &Value, at: &str, from: usize, to: usize, part: us
 fn a_down(g: &mut Graph<'_>, x: &Value, at: &str, from: usize, to: usize) -> Result<Value, ModelError> {
     let means = g.mean_pool(x, 2, 1, 0);
     let halves = g.split(&means, &[from / 2, from / 2], 1);
-    let a = conv(g, &halves[0], &format!("{at}.conv1"), (from / 2, to / 2), Conv::same(3, 2))?;
+    let a = conv(
+        g,
+        &halves[0],
+        &format!("{at}.conv1"),
+        (from / 2, to / 2),
+        Conv::same(3, 2),
+    )?;
     let maxima = g.max_pool(&halves[1], 3, 2, 1);
     let b = conv(g, &maxima, &format!("{at}.conv2"), (from / 2, to / 2), Conv::same(1, 1))?;
     Ok(g.concat(&[&a, &b], 1))
@@ -512,7 +597,13 @@ fn detect(g: &mut Graph<'_>, at: &str, features: &[(Value, usize); 3], classes: 
         g.output(&format!("class{i}"), &logits);
         let anchor = format!("{head}.anchor_conv");
         let y = conv(g, x, &format!("{anchor}.0"), (*width, anchor_neck), three)?;
-        let y = conv(g, &y, &format!("{anchor}.1"), (anchor_neck, anchor_neck), three.grouped(4))?;
+        let y = conv(
+            g,
+            &y,
+            &format!("{anchor}.1"),
+            (anchor_neck, anchor_neck),
+            three.grouped(4),
+        )?;
         let y = g.conv2d(&y, &format!("{anchor}.2"), (anchor_neck, sides), one.grouped(4), true)?;
         // 1 × (4 · bins) × h × w to 1 × 4 × h × w.
         let shape = g.op("Shape", &[&y], &[("start", crate::onnx::Attribute::Int(2))]);
@@ -530,12 +621,27 @@ fn detect(g: &mut Graph<'_>, at: &str, features: &[(Value, usize); 3], classes: 
     Ok(())
 }
 
+/// What the heads found, in pixels of the picture that was fitted into the square: suppression happens there, as in the reference.
+pub(crate) fn boxes(heads: &[Tensor], letterbox: &Letterbox, keep: &Keep) -> Vec<Detection> {
+    let mut found = decode(heads, keep.confidence);
+    let scale = letterbox.scale as f32;
+    let margins = [letterbox.left as f32, letterbox.top as f32];
+    for detection in &mut found {
+        for (i, x) in detection.corners.iter_mut().enumerate() {
+            *x = (*x - margins[i % 2]) / scale;
+        }
+    }
+    suppress(found, keep)
+}
+
 /// Boxes in pixels of the square, of every class and cell above `confidence`, in the reference's order.
 fn decode(heads: &[Tensor], confidence: f32) -> Vec<Detection> {
     let mut found = Vec::new();
     for (pair, stride) in heads.chunks_exact(2).zip(STRIDES) {
         let (class, sides) = (&pair[0], &pair[1]);
-        let [_, classes, height, width] = class.shape[..] else { continue };
+        let [_, classes, height, width] = class.shape[..] else {
+            continue;
+        };
         let cells = height * width;
         for cell in 0..cells {
             for c in 0..classes {

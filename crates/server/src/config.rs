@@ -22,6 +22,10 @@ pub struct Machine {
     pub cache_bytes: u64,
     /// Folders in which sound banks may lie, best first.
     pub banks: Vec<PathBuf>,
+    /// Where ONNX Runtime's shared library may lie, best first.
+    pub ort_libraries: Vec<PathBuf>,
+    /// Where models lie.
+    pub models: Option<PathBuf>,
 }
 
 /// What one client may ask of the server.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synchresis_studio::{Brief, FilmBrief, Soundbank, StudioError};
+use synchresis_studio::{Brief, Features, FilmBrief, Objects, Soundbank, StudioError};
 use utoipa::ToSchema;
 
 /// What is to be done.
@@ -223,6 +223,12 @@ impl Request {
         }
         if matches!(base.soundbank, Soundbank::File(_)) {
             return refused("soundbank", "auto and none are to be had; a file of the server is not");
+        }
+        if matches!(base.objects, Objects::Yolov9(Some(_))) {
+            return refused("objects", "auto, none and yolov9 are to be had; a file of the server is not");
+        }
+        if matches!(base.features, Features::Resnet18(Some(_))) {
+            return refused("features", "built-in and resnet18 are to be had; a file of the server is not");
         }
         Ok(base)
     }

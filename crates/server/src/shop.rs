@@ -143,6 +143,14 @@ impl World for Desk {
         &self.shop.machine.banks
     }
 
+    fn ort_libraries(&self) -> Vec<PathBuf> {
+        self.shop.machine.ort_libraries.clone()
+    }
+
+    fn model_folder(&self) -> Option<PathBuf> {
+        self.shop.machine.models.clone()
+    }
+
     fn seconds(&self) -> f64 {
         self.shop.started.elapsed().as_secs_f64()
     }

@@ -30,6 +30,28 @@ pub enum FrameChoice {
     At(f64),
 }
 
+/// Who recognises things in the sampled frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objects {
+    /// YOLOv9 where its weights and ONNX Runtime are found, else nobody, and the document says so.
+    Auto,
+    /// Nobody.
+    None,
+    /// YOLOv9 with the weights of this file or folder, or of the model folder.
+    Yolov9(Option<PathBuf>),
+}
+
+/// What frames are compared by when one is to stand for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Features {
+    /// What was measured while watching.
+    BuiltIn,
+    /// The latents of ResNet18, with the weights of this file or folder, or of the model folder.
+    Resnet18(Option<PathBuf>),
+}
+
 /// Which sampled instruments may play.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -70,6 +92,12 @@ pub struct Brief {
     pub prompt: Option<String>,
     /// What a generating engine should avoid.
     pub negative_prompt: String,
+    /// Who recognises things in the sampled frames.
+    pub objects: Objects,
+    /// What frames are compared by when one is to stand for all.
+    pub features: Features,
+    /// How many most telling frames are named.
+    pub moments: u32,
     /// Which frame stands for the film.
     pub frame: FrameChoice,
     /// Moments the person wants hit, seconds, beside those that are seen.
@@ -103,6 +131,9 @@ impl Default for Brief {
             loudness: -14.0,
             prompt: None,
             negative_prompt: String::new(),
+            objects: Objects::Auto,
+            features: Features::BuiltIn,
+            moments: 1,
             frame: FrameChoice::Auto,
             hits: Vec::new(),
             duration: None,

@@ -70,6 +70,30 @@ pub fn examine(world: &dyn World) -> Report {
             ),
         ),
     }
+    let libraries = world.ort_libraries();
+    match libraries.iter().find(|path| path.is_file()) {
+        Some(path) => line(true, "ONNX Runtime", path.display().to_string(), None),
+        None => line(
+            true,
+            "ONNX Runtime",
+            "not found, no neural engine runs".into(),
+            Some(
+                "for recognising objects: unpack libonnxruntime from the PyPI wheel onnxruntime, and --ort-lib FILE"
+                    .into(),
+            ),
+        ),
+    }
+    let folder = world.model_folder();
+    let yolo = folder.as_deref().and_then(crate::eyes::yolo_in);
+    match (yolo, folder) {
+        (Some(path), _) => line(true, "YOLOv9", path.display().to_string(), None),
+        (None, folder) => line(
+            true,
+            "YOLOv9",
+            "no weights found, no objects are recognised".into(),
+            folder.map(|folder| format!("put v9-c.pt of MultimediaTechLab/YOLO (MIT) into {}", folder.display())),
+        ),
+    }
     line(true, "styles", format!("{} built in", crate::styles().len()), None);
     line(true, "cache", world.cache().root().display().to_string(), None);
     Report { lines }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use synchresis_composer::ComposerError;
 use synchresis_cue::{Cancelled, DocumentError};
 use synchresis_media::MediaError;
+use synchresis_models::ModelError;
 use synchresis_picture::PictureError;
 use synchresis_sound::SoundError;
 
@@ -24,6 +25,9 @@ pub enum StudioError {
     /// Watching or painting.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// Loading or running a model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The document.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -95,17 +99,20 @@ impl From<Cancelled> for StudioError {
 }
 
 impl StudioError {
-    /// The exit code of the contract: 1 the machine could not go on, 2 wrong usage, 3 input unusable, 4 a tool is
-    /// missing, 130 cancelled.
+    /// The exit code of the contract: 1 the machine could not go on, 2 wrong usage, 3 input unusable, 4 a tool or
+    /// a model is missing, 5 refused as unsafe, 130 cancelled.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Media(error) => error.exit_code(),
+            Self::Model(ModelError::Runtime { .. } | ModelError::NoWeights { .. }) => 4,
+            Self::Model(ModelError::Run { .. }) => 1,
+            Self::Model(ModelError::Code { .. }) => 5,
             Self::Composer(ComposerError::Cancelled(_)) | Self::Sound(SoundError::Cancelled(_)) | Self::Cancelled => {
                 130
             }
             Self::Composer(_) | Self::Brief(_) | Self::Option { .. } => 2,
             Self::NoEngine { .. } => 4,
-            Self::Sound(_) | Self::Picture(_) | Self::Document(_) => 3,
+            Self::Sound(_) | Self::Picture(_) | Self::Document(_) | Self::Model(_) => 3,
             Self::File { why, .. } if why.kind() == io::ErrorKind::StorageFull => 1,
             Self::File { .. } => 2,
             Self::Cache(_) => 1,

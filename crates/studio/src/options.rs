@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use synchresis_cue::{Look, Original, Pace, Rational, Sounds};
 
-use crate::brief::{Brief, FrameChoice, Music, Soundbank};
+use crate::brief::{Brief, Features, FrameChoice, Music, Objects, Soundbank};
 use crate::error::StudioError;
 use crate::film::FilmBrief;
 
@@ -21,6 +21,8 @@ impl Brief {
         "soundbank",
         "sounds",
         "objects",
+        "features",
+        "moments",
         "describe",
         "frame",
         "duration",
@@ -68,8 +70,24 @@ impl Brief {
                     _ => return Err(engine("designer or none")),
                 };
             }
-            "objects" | "describe" if matches!(text, "auto" | "none") => {}
-            "objects" | "describe" => return Err(engine("auto or none")),
+            "objects" => {
+                self.objects = match engine_and_path(text) {
+                    ("auto", None) => Objects::Auto,
+                    ("none", None) => Objects::None,
+                    ("yolov9", path) => Objects::Yolov9(path),
+                    _ => return Err(engine("auto, none, yolov9 or yolov9=FILE")),
+                };
+            }
+            "features" => {
+                self.features = match engine_and_path(text) {
+                    ("built-in", None) => Features::BuiltIn,
+                    ("resnet18", path) => Features::Resnet18(path),
+                    _ => return Err(engine("built-in, resnet18 or resnet18=DIR")),
+                };
+            }
+            "moments" => self.moments = moments(text).map_err(bad)?,
+            "describe" if matches!(text, "auto" | "none") => {}
+            "describe" => return Err(engine("auto or none")),
             "hit" => self.hits = each(values, time).map_err(bad)?,
             "keep-sections" => self.keep_sections = each(values, section).map_err(bad)?,
             "soundbank" => {
@@ -98,6 +116,21 @@ impl Brief {
             _ => return Err(bad("there is no such option".into())),
         }
         Ok(())
+    }
+}
+
+/// `yolov9=weights/v9-c.pt` is an engine and where its weights lie.
+fn engine_and_path(text: &str) -> (&str, Option<PathBuf>) {
+    match text.split_once('=') {
+        Some((engine, path)) => (engine, Some(PathBuf::from(path))),
+        None => (text, None),
+    }
+}
+
+fn moments(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n) if (1..=1000).contains(&n) => Ok(n),
+        _ => Err(format!("{text:?} is not a number from 1 to 1000")),
     }
 }
 

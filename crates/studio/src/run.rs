@@ -16,11 +16,11 @@ use crate::open::{self, Opened};
 use crate::order::{Deliver, Order, Stage};
 use crate::recut;
 use crate::render::{self, Rendered};
-use crate::sections::{Licence, Licences, MixReport, ObjectDetection, PromptCombiner, Takes};
+use crate::sections::{Licence, Licences, MixReport, PromptCombiner, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{cue_sheet, mux, stills, takes, tell};
+use crate::{cue_sheet, eyes, mux, stills, takes, tell};
 
 /// Version of what is told in words.
 const TOLD: u32 = 1;
@@ -124,7 +124,7 @@ impl Work<'_> {
         if until == Stage::Frames {
             return Ok(folder);
         }
-        self.tell(&seen, until)?;
+        self.tell(&opened, &seen, until)?;
         if until < Stage::Generate {
             return Ok(None);
         }
@@ -235,13 +235,12 @@ impl Work<'_> {
         Ok(Some(folder.clone()))
     }
 
-    fn tell(&mut self, seen: &Seen, until: Stage) -> Result<(), StudioError> {
+    fn tell(&mut self, opened: &Opened, seen: &Seen, until: Stage) -> Result<(), StudioError> {
         let (order, world) = (self.order, self.world);
-        let objects: ObjectDetection = self
-            .ledger
-            .section(TOLD, &seen.sighting, world, || Ok(tell::objects(&seen.sighting)))?;
+        let objects = eyes::objects(&mut self.ledger, order, opened, &seen.sighting, world)?;
         if until >= Stage::Select {
-            self.ledger.put(&tell::select(&seen.sighting, order.brief.frame))?;
+            let selection = eyes::select(order, opened, &seen.sighting, world)?;
+            self.ledger.put(&selection)?;
         }
         let described = tell::describe(&seen.sighting);
         if until >= Stage::Describe {

@@ -51,6 +51,9 @@ section! {
         total_keywords: usize,
         /// The engine that looked; `none` where none is installed.
         engine: String,
+        /// Why none looked, or which file its weights came from.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
         /// Per sampled frame.
         frames: Vec<FrameObjects>,
     }
@@ -91,6 +94,9 @@ section! {
         time_s: f64,
         /// Why that one.
         reason: String,
+        /// Indices of the most telling frames among the sampled ones, where more than one was asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moments: Vec<usize>,
     }
 }
 

@@ -16,10 +16,11 @@ pub(crate) fn extraction(sighting: &Sighting, folder: Option<String>) -> FrameEx
 }
 
 /// Without an engine nothing is recognised, and the section says so.
-pub(crate) fn objects(sighting: &Sighting) -> ObjectDetection {
+pub(crate) fn objects(sighting: &Sighting, why: &str) -> ObjectDetection {
     ObjectDetection {
         total_keywords: 0,
         engine: "none".into(),
+        note: why.to_owned(),
         frames: sighting
             .samples
             .iter()
@@ -75,6 +76,7 @@ pub(crate) fn select(sighting: &Sighting, choice: FrameChoice) -> FrameSelection
         best_frame_idx: nearest,
         time_s: sample.time_s,
         reason,
+        moments: Vec::new(),
     }
 }
 

@@ -21,6 +21,14 @@ pub trait World: Watch {
     fn cache(&self) -> &Cache;
     /// Folders in which sound banks may lie, best first.
     fn bank_folders(&self) -> &[PathBuf];
+    /// Where ONNX Runtime's shared library may lie, best first.
+    fn ort_libraries(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+    /// Where models lie, each in the layout of its hub repository.
+    fn model_folder(&self) -> Option<PathBuf> {
+        None
+    }
     /// Seconds since some moment in the past.
     fn seconds(&self) -> f64;
     /// A stage with this name begins: `watching`, `composing`, …

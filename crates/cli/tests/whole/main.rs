@@ -11,6 +11,7 @@ mod bench;
 mod cancel;
 mod deliver;
 mod designer;
+mod eyes;
 mod film;
 mod film_inputs;
 mod judging;

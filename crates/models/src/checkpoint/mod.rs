@@ -49,7 +49,11 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelError::NoWeights`], [`ModelError::Checkpoint`], [`ModelError::Code`].
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let file = if path.is_dir() { usual_file(path)? } else { path.to_path_buf() };
+        let file = if path.is_dir() {
+            usual_file(path)?
+        } else {
+            path.to_path_buf()
+        };
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
             _ => PathBuf::from("."),

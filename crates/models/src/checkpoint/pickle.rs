@@ -429,12 +429,12 @@ impl<'a> Machine<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::checkpoint) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// `{"w": tensor of 2 × 3 floats at 4}`, written by hand.
-    fn state_dict(call: &str, strides: [u8; 2]) -> Vec<u8> {
+    pub(in crate::checkpoint) fn state_dict(call: &str, strides: [u8; 2]) -> Vec<u8> {
         let mut b = b"\x80\x02}q\x00X\x01\x00\x00\x00w".to_vec();
         b.extend(format!("c{call}\n").bytes());
         b.extend(b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x0atQK\x04K\x02K\x03\x86K");

@@ -28,9 +28,7 @@ pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, 
         .map_err(|_| broken("it is shorter than its header's length".to_owned()))?;
     let length = u64::from_le_bytes(length);
     if length > LONGEST_HEADER || length.saturating_add(8) > size {
-        return Err(broken(format!(
-            "its header claims {length} bytes, the file has {size}"
-        )));
+        return Err(broken(format!("its header claims {length} bytes, the file has {size}")));
     }
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).map_err(|e| broken(e.to_string()))?;

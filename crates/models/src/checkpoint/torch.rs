@@ -86,3 +86,52 @@ pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, 
     }
     Ok(tensors)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
+    use zip::write::SimpleFileOptions;
+
+    use super::super::pickle::tests::state_dict;
+    use super::*;
+
+    fn written(method: CompressionMethod, floats: u8, call: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::Builder::new().suffix(".pt").tempfile().expect("a file");
+        let mut zip = zip::ZipWriter::new(file.reopen().expect("the file"));
+        let options = SimpleFileOptions::default().compression_method(method);
+        zip.start_file("v9/data.pkl", options).expect("an entry");
+        zip.write_all(&state_dict(call, [3, 1])).expect("a pickle");
+        zip.start_file("v9/data/0", options).expect("an entry");
+        let data: Vec<u8> = (0..floats).flat_map(|x| f32::from(x).to_le_bytes()).collect();
+        zip.write_all(&data).expect("data");
+        zip.finish().expect("a zip");
+        file
+    }
+
+    const TENSOR: &str = "torch._utils\n_rebuild_tensor_v2";
+
+    #[test]
+    fn a_tensor_in_a_zip_is_looked_for_elsewhere() {
+        let mut file = written(CompressionMethod::Stored, 10, TENSOR);
+        let tensors = read(file.path(), "v9.pt").expect("a checkpoint");
+        let stored = &tensors["w"];
+        assert_eq!((stored.shape.as_slice(), stored.length), (&[2, 3][..], 24));
+        let mut first = [0; 4];
+        file.seek(SeekFrom::Start(stored.offset)).expect("a place");
+        file.read_exact(&mut first).expect("a number");
+        assert_eq!(f32::from_le_bytes(first), 4.0);
+    }
+
+    #[test]
+    fn a_tensor_longer_than_its_data_is_read_past_their_end() {
+        let file = written(CompressionMethod::Stored, 8, TENSOR);
+        assert!(matches!(read(file.path(), "v9.pt"), Err(ModelError::Checkpoint { .. })));
+    }
+
+    #[test]
+    fn code_in_a_checkpoint_is_not_refused() {
+        let file = written(CompressionMethod::Stored, 10, "os\nsystem");
+        assert!(matches!(read(file.path(), "v9.pt"), Err(ModelError::Code { .. })));
+    }
+}
