@@ -190,6 +190,8 @@ impl Place {
             cache_dir: self.cache.root().to_owned(),
             cache_bytes: self.cache_bytes,
             banks: self.banks.clone(),
+            ort_libraries: self.ort_libraries(),
+            models: self.model_folder(),
         }
     }
 

@@ -225,10 +225,16 @@ impl Request {
             return refused("soundbank", "auto and none are to be had; a file of the server is not");
         }
         if matches!(base.objects, Objects::Yolov9(Some(_))) {
-            return refused("objects", "auto, none and yolov9 are to be had; a file of the server is not");
+            return refused(
+                "objects",
+                "auto, none and yolov9 are to be had; a file of the server is not",
+            );
         }
         if matches!(base.features, Features::Resnet18(Some(_))) {
-            return refused("features", "built-in and resnet18 are to be had; a file of the server is not");
+            return refused(
+                "features",
+                "built-in and resnet18 are to be had; a file of the server is not",
+            );
         }
         Ok(base)
     }
