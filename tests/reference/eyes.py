@@ -193,9 +193,9 @@ def main():
             fill(net.model, gain)
             outputs = heads(net, small)
             spread = max(float(o.std(axis=(2, 3)).mean()) for o in outputs[::2])
-            if 0.7 < spread < 1.5:
+            if 0.25 < spread < 0.6:
                 break
-            low, high = (gain, high) if spread < 1 else (low, gain)
+            low, high = (gain, high) if spread < 0.4 else (low, gain)
         print(size, gain, spread, [round(float(np.abs(o).mean()), 4) for o in outputs])
         stored = {f"head{i}": sample(o) for i, o in enumerate(outputs)}
         stored["gain"] = np.array([gain])

@@ -10,7 +10,7 @@ use crate::bench::Bench;
 /// Weights of ResNet18, random but the same each time, as its hub repository names them.
 fn resnet18(bench: &Bench) -> PathBuf {
     let mut tensors: Vec<(String, Vec<usize>)> = Vec::new();
-    let mut norm = |tensors: &mut Vec<(String, Vec<usize>)>, name: &str, width: usize| {
+    let norm = |tensors: &mut Vec<(String, Vec<usize>)>, name: &str, width: usize| {
         for part in ["weight", "bias", "running_mean", "running_var"] {
             tensors.push((format!("{name}.{part}"), vec![width]));
         }
