@@ -1,5 +1,7 @@
 //! Logs go to stderr, in words.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -38,6 +40,7 @@ pub(crate) fn serve(args: &PlaceArgs, json: bool) {
     ));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let _ = if json {
         subscriber.json().flatten_event(true).try_init()

@@ -72,6 +72,9 @@ pub(crate) struct ServeArgs {
     /// Jobs a minute that one client may make.
     #[arg(long, value_name = "N", default_value_t = 60, help_heading = "Guard")]
     limit_rate: u32,
+    /// Megabytes that must stay free on the disk for an upload to be taken.
+    #[arg(long, value_name = "MB", default_value_t = 256, help_heading = "Guard")]
+    limit_free: u64,
     /// Event streams open at once.
     #[arg(long, value_name = "N", default_value_t = 500, help_heading = "Guard")]
     limit_streams: u32,
@@ -171,6 +174,7 @@ pub(crate) fn serve(args: &ServeArgs, place: &Place, global: &PlaceArgs) -> Resu
     config.limits.upload_bytes = args.limit_upload.saturating_mul(1_000_000);
     config.limits.jobs = args.limit_jobs;
     config.limits.jobs_per_minute = args.limit_rate;
+    config.limits.free_bytes = args.limit_free.saturating_mul(1_000_000);
     config.limits.streams = args.limit_streams;
     run(place, |stop| {
         synchresis_server::serve(config, stop, |address| {

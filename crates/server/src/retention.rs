@@ -1,5 +1,6 @@
 //! What is old goes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,17 @@ pub(crate) async fn sweep(
         tracing::info!(jobs = forgotten, files = removed, "old things are gone");
     }
     Ok(())
+}
+
+/// Copies of content from elsewhere that no job has asked for in a day go; they can be fetched again.
+pub(crate) fn clear_fetched(folder: &Path) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let used = entry.metadata().and_then(|meta| meta.modified());
+        if used.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DAY)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Sweeps now and then until `stop`.

@@ -272,6 +272,7 @@ impl Runner {
     /// Fetches what the job needs, does it where blocking is allowed, keeps what it made.
     async fn carry_out(&self, job: &Job, desk: &Arc<Desk>) -> Result<(Vec<Artefact>, Vec<String>), ServerError> {
         let folder = self.shop.folder()?;
+        crate::retention::clear_fetched(&self.shop.fetched());
         let mut files = Vec::new();
         for input in &job.inputs {
             let path = self

@@ -53,12 +53,11 @@ impl Deref for App {
 async fn open(config: Config, stop: CancellationToken) -> Result<App, ServerError> {
     let data = &config.data_dir;
     std::fs::create_dir_all(data).map_err(|why| ServerError::file("making the data folder", data, why))?;
-    let scratch = data.join("work");
-    let shop = Arc::new(Shop::open(config.machine.clone(), scratch)?);
+    let name = format!("{}-{}", std::process::id(), ulid::Ulid::generate());
+    let shop = Arc::new(Shop::open(config.machine.clone(), data, &name)?);
     let blobs = Blobs::open(&config)?;
     let history = History::open(config.database.as_deref(), data).await?;
     let metrics = Arc::new(Metrics::new());
-    let name = format!("{}-{}", std::process::id(), ulid::Ulid::generate());
     let runner = Runner::new(name, history.clone(), blobs.clone(), shop, Arc::clone(&metrics));
     Ok(App(Arc::new(Parts {
         rate: Rate::new(config.limits.jobs_per_minute),

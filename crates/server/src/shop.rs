@@ -1,6 +1,7 @@
 //! The machine as jobs see it.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -20,20 +21,33 @@ pub(crate) struct Shop {
     cache: Cache,
     started: Instant,
     scratch: PathBuf,
+    fetched: PathBuf,
+    /// Held while the process lives, so that another sees whose folder is whose.
+    _lock: File,
 }
 
 impl Shop {
     /// Makes the folders that are missing: the cache's, and one for work under way.
-    pub(crate) fn open(machine: Machine, scratch: PathBuf) -> Result<Self, ServerError> {
+    ///
+    /// What processes left there that are dead is cleared.
+    pub(crate) fn open(machine: Machine, data_dir: &Path, name: &str) -> Result<Self, ServerError> {
         let cache = Cache::open(&machine.cache_dir, machine.cache_bytes)
             .map_err(|why| ServerError::file("opening the cache folder", &machine.cache_dir, why))?;
-        std::fs::create_dir_all(&scratch).map_err(|why| ServerError::file("making the folder", &scratch, why))?;
+        let work = data_dir.join("work");
+        let scratch = work.join(name);
+        let making = |why| ServerError::file("making the folder", &scratch, why);
+        std::fs::create_dir_all(&scratch).map_err(making)?;
+        let lock = File::create(scratch.join(LOCK)).map_err(making)?;
+        lock.lock().map_err(making)?;
+        clear_dead(&work);
         Ok(Self {
             machine,
             tools: OnceLock::new(),
             cache,
             started: Instant::now(),
             scratch,
+            fetched: data_dir.join("fetched"),
+            _lock: lock,
         })
     }
 
@@ -47,11 +61,11 @@ impl Shop {
 
     /// Where inputs from an object store elsewhere lie.
     pub(crate) fn fetched(&self) -> PathBuf {
-        self.scratch.join("fetched")
+        self.fetched.clone()
     }
 
     /// The folder of work under way.
-    pub(crate) fn scratch(&self) -> &std::path::Path {
+    pub(crate) fn scratch(&self) -> &Path {
         &self.scratch
     }
 
@@ -69,6 +83,33 @@ impl Shop {
         let beside = beside.as_deref().filter(|path| path.is_file());
         let tools = Tools::locate(ffmpeg, beside, self.machine.search.as_deref())?;
         Ok(self.tools.get_or_init(|| tools))
+    }
+}
+
+const LOCK: &str = "lock";
+
+/// Removes the folders of processes that are dead: those whose lock can be had.
+fn clear_dead(work: &Path) {
+    for entry in std::fs::read_dir(work).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let dead = match File::options().append(true).open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Made this moment, or not ours: a folder that stays so for a day belongs to nobody.
+            Err(_) => entry
+                .metadata()
+                .and_then(|meta| meta.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 86_400)),
+        };
+        if dead && let Err(why) = std::fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %why, "what a dead process left stays");
+        }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // Nobody works here any more; whoever comes next would clear it as well.
+        let _ = std::fs::remove_dir_all(&self.scratch);
     }
 }
 

@@ -31,6 +31,10 @@ impl Tidy {
         if let Some(folder) = blobs.folder() {
             tidy = tidy.and(folder, "");
         }
+        // Where the tools lie is nobody's business either; which one it was may be told.
+        if let Ok(Some(folder)) = shop.tools().map(|tools| tools.ffmpeg().parent()) {
+            tidy = tidy.and(folder, "");
+        }
         tidy.and(shop.scratch(), "").and(shop.cache().root(), "")
     }
 

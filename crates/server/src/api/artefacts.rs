@@ -158,7 +158,7 @@ async fn send(app: &App, content: Content<'_>, headers: &HeaderMap, download: bo
     get,
     path = "/api/v1/jobs/{id}/artefacts/{name}",
     tag = "artefacts",
-    params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file"), Fetch),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("name" = String, Path, description = "The file"), Fetch),
     responses(
         (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -193,7 +193,7 @@ pub(super) async fn artefact(
     get,
     path = "/api/v1/jobs/{id}/inputs/{number}",
     tag = "artefacts",
-    params(("id" = String, Path, description = "The job"), ("number" = u32, Path, description = "The file, counted from 0"), Fetch),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("number" = u32, Path, description = "The file, counted from 0"), Fetch),
     responses(
         (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -230,7 +230,7 @@ pub(super) async fn input(
     get,
     path = "/api/v1/jobs/{id}/document",
     tag = "artefacts",
-    params(("id" = String, Path, description = "The job"), Fetch),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), Fetch),
     responses(
         (status = 200, description = "The document", body = Object),
         (status = "4XX", description = "There is none", body = Problem, content_type = "application/problem+json"),
@@ -251,7 +251,7 @@ pub(super) async fn document(
     get,
     path = "/api/v1/jobs/{id}/frames/{which}",
     tag = "artefacts",
-    params(("id" = String, Path, description = "The job"), ("which" = String, Path, description = "33%, 66%, medoid or 12.5s")),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("which" = String, Path, description = "33%, 66%, medoid or 12.5s")),
     responses(
         (status = 200, description = "The frame", body = Vec<u8>, content_type = "image/jpeg"),
         (status = "4XX", description = "There is no such frame", body = Problem, content_type = "application/problem+json"),

@@ -21,7 +21,7 @@ use crate::service::App;
     get,
     path = "/api/v1/jobs/{id}/events",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job")),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$")),
     responses(
         (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
         (status = "4XX", description = "There is no such job", body = Problem, content_type = "application/problem+json"),

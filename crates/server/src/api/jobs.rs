@@ -344,6 +344,7 @@ pub(super) struct Listing {
     /// Those of this kind alone.
     kind: Option<Kind>,
     /// Those made before this one.
+    #[param(pattern = "^[0-9A-Za-z]{26}$")]
     before: Option<String>,
     /// How many at most; 50 by default.
     #[param(minimum = 1, maximum = 200)]
@@ -371,7 +372,7 @@ pub(super) async fn list(
     if !(1..=200).contains(&limit) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "limit: from 1 to 200").field("limit"));
     }
-    if listing.before.as_ref().is_some_and(|before| before.contains('\0')) {
+    if listing.before.as_ref().is_some_and(|before| !is_name(before)) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "before: not the name of a job").field("before"));
     }
     let before = listing.before.as_deref();
@@ -387,9 +388,14 @@ pub(super) async fn list(
     }))
 }
 
+/// Whether this may be the name of a job.
+fn is_name(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// The job of this name, which must look like one.
 pub(super) async fn find(app: &App, id: &str) -> Result<Job, Problem> {
-    if id.len() != 26 || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if !is_name(id) {
         return Err(Problem::no_job());
     }
     app.history.job(id).await?.ok_or_else(Problem::no_job)
@@ -400,7 +406,7 @@ pub(super) async fn find(app: &App, id: &str) -> Result<Job, Problem> {
     get,
     path = "/api/v1/jobs/{id}",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job")),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$")),
     responses(
         (status = 200, description = "The job", body = JobView),
         (status = "4XX", description = "There is no such job", body = Problem, content_type = "application/problem+json"),
@@ -419,7 +425,7 @@ pub(super) async fn read(State(app): State<App>, Path(id): Path<String>) -> Resu
     delete,
     path = "/api/v1/jobs/{id}",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job")),
+    params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$")),
     responses(
         (status = 202, description = "The job stops", body = JobView),
         (status = 204, description = "The job had ended and is forgotten"),

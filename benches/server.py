@@ -1,0 +1,234 @@
+"""The server's measures: what a job costs beyond the plain command, how workers share, how it answers under load.
+
+    python3 benches/server.py [--binary target/release/synchresis] [--clip CLIP] [--database postgres://…] [--only overhead]
+
+Everything is compared within this run. Without --database a PostgreSQL of its own is started, if one is installed; nothing but
+ffmpeg, PostgreSQL and Python's standard library is needed.
+"""
+
+import argparse, asyncio, concurrent.futures, glob, http.client, json, multiprocessing, os, shutil, socket, statistics, subprocess
+import sys, tempfile, threading, time, uuid
+
+ARGS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+ARGS.add_argument("--binary", default="target/release/synchresis")
+ARGS.add_argument("--clip", default="target/media/bikes.mp4")
+ARGS.add_argument("--database")
+ARGS.add_argument("--only", choices=["overhead", "workers", "load"])
+ARGS.add_argument("--pairs", type=int, default=15)
+
+
+class Server:
+    """A process that is ended with its block."""
+
+    def __init__(self, binary, folder, *args, command="serve"):
+        env = dict(os.environ, HOME=folder, XDG_CACHE_HOME=f"{folder}/cache", SYNCHRESIS_SOUNDBANK="none", SYNCHRESIS_DATA_DIR=f"{folder}/data")
+        port = ["--port", "0", "--limit-rate", "100000", "--limit-jobs", "1000"] if command == "serve" else []
+        self.process = subprocess.Popen([binary, command, *port, *args], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline().strip()
+        self.address = line.removeprefix("http://")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def call(self, method, path, body=None, kind="application/json"):
+        link = http.client.HTTPConnection(self.address, timeout=120)
+        link.request(method, path, body, {"Content-Type": kind})
+        answer = link.getresponse()
+        data = answer.read()
+        assert answer.status < 300, (answer.status, data)
+        return json.loads(data) if data else None
+
+    def upload(self, clip, **options):
+        boundary = uuid.uuid4().hex
+        parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode() for n, v in options.items()]
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="clip.mp4"\r\n\r\n'.encode())
+        body = b"".join(parts) + clip + f"\r\n--{boundary}--\r\n".encode()
+        return self.call("POST", "/api/v1/jobs", body, f"multipart/form-data; boundary={boundary}")
+
+    def follow(self, job):
+        """Returns the moment the last event came, and what it said."""
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port))) as link:
+            link.sendall(f"GET /api/v1/jobs/{job}/events HTTP/1.1\r\nHost: {self.address}\r\nConnection: close\r\n\r\n".encode())
+            last = None
+            for line in link.makefile("rb"):
+                if line.startswith(b"data: "):
+                    last = json.loads(line[6:])
+                    if last["status"] not in ("queued", "running"):
+                        return time.perf_counter(), last
+        return time.perf_counter(), last
+
+
+def overhead(args, folder):
+    clip = open(args.clip, "rb").read()
+    env = dict(os.environ, HOME=folder, SYNCHRESIS_SOUNDBANK="none")
+    alone, jobs, recorded = [], [], []
+    with Server(args.binary, folder, "--cache-dir", f"{folder}/cache-a") as server:
+        first = server.upload(clip, deliver="none")
+        server.follow(first["id"])
+        shutil.copy(args.clip, f"{folder}/clip.mp4")
+        command = lambda seed: [args.binary, "score", f"{folder}/clip.mp4", "-o", f"{folder}/out.mp4", "--document", f"{folder}/{seed}.json", "--midi",
+                                f"{folder}/out.mid", "--cue-sheet", f"{folder}/out.html", "--seed", str(seed), "--cache-dir", f"{folder}/cache-b", "--force", "--quiet"]
+        subprocess.run(command(0), env=env, check=True, stdout=subprocess.DEVNULL)
+        for seed in range(1, args.pairs + 1):
+            began = time.perf_counter()
+            subprocess.run(command(seed), env=env, check=True, stdout=subprocess.DEVNULL)
+            alone.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            job = server.upload(clip, seed=seed, deliver="midi,cue-sheet")
+            ended, view = server.follow(job["id"])
+            assert view["status"] == "done", view
+            jobs.append(ended - began)
+            recorded.append((view["finished"] - view["created"]) / 1000)
+    each = sorted(b - a for a, b in zip(alone, jobs))
+    inner = sorted(b - a for a, b in zip(alone, recorded))
+    print(f"a job beyond the plain command ({args.pairs} pairs of new seeds, the clip seen before):")
+    print(f"  command {statistics.median(alone) * 1e3:.0f} ms, job {statistics.median(jobs) * 1e3:.0f} ms from the first byte sent to the last event read")
+    print(f"  difference of pairs: median {statistics.median(each) * 1e3:.0f} ms; from the record alone (made to ended) {statistics.median(inner) * 1e3:.0f} ms; aim 50 ms")
+
+
+def postgres(folder):
+    """Starts a PostgreSQL; returns its address and what ends it."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin")) or [os.path.dirname(shutil.which("initdb") or "")]
+    if not found[-1]:
+        return None, None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = tempfile.mkdtemp(prefix="bench-postgres-")
+    be = []
+    if os.getuid() == 0:
+        be = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(data, "postgres")
+    run = lambda program, *rest: subprocess.run([*be, f"{found[-1]}/{program}", *rest], check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run("initdb", "-D", f"{data}/db", "-A", "trust", "-U", "postgres")
+    run("pg_ctl", "-D", f"{data}/db", "-w", "-l", f"{data}/log", "-o", f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", "start")
+    end = lambda: (run("pg_ctl", "-D", f"{data}/db", "-m", "fast", "stop"), shutil.rmtree(data, ignore_errors=True))
+    return f"postgres://postgres@127.0.0.1:{port}/postgres", end
+
+
+def workers(args, folder):
+    url, end = (args.database, None) if args.database else postgres(folder)
+    if not url:
+        print("workers: PostgreSQL is not installed, nothing measured")
+        return
+    clip, many = open(args.clip, "rb").read(), 40
+    seed = [1000]
+
+    def batch(server):
+        ids = []
+        began = time.perf_counter()
+        for _ in range(many):
+            seed[0] += 1
+            ids.append(server.upload(clip, seed=seed[0], deliver="none")["id"])
+        with concurrent.futures.ThreadPoolExecutor(many) as pool:
+            ends = list(pool.map(server.follow, ids))
+        assert all(view["status"] == "done" and view["attempts"] == 1 for _, view in ends)
+        return max(moment for moment, _ in ends) - began
+
+    def plain(side_by_side):
+        env = dict(os.environ, HOME=folder, SYNCHRESIS_SOUNDBANK="none")
+        def one(number):
+            subprocess.run([args.binary, "score", f"{folder}/clip.mp4", "-o", f"{folder}/plain-{number}.mp4", "--seed", str(number), "--cache-dir", f"{folder}/cache-w",
+                            "--threads", "1", "--force", "--quiet"], env=env, check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(args.clip, f"{folder}/clip.mp4")
+        numbers = [seed[0] + 10_000 + n for n in range(many)]
+        seed[0] += 100
+        began = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
+            list(pool.map(one, numbers))
+        return time.perf_counter() - began
+
+    try:
+        share = ["--database", url]
+        with Server(args.binary, folder, *share, "--jobs", "0") as server:
+            def with_workers(count):
+                staff = [Server(args.binary, folder, *share, "--threads", "1", command="worker") for _ in range(count)]
+                try:
+                    batch_of = batch(server)
+                finally:
+                    for worker in staff:
+                        worker.__exit__()
+                return batch_of
+            with_workers(1)
+            plain(4)
+            runs = [(with_workers(1), with_workers(4), plain(1), plain(4)) for _ in range(3)]
+        one, four, alone, beside = (statistics.median(column) for column in zip(*runs))
+        print(f"{many} short jobs on PostgreSQL, medians of three: one worker {one:.1f} s, four workers {four:.1f} s: {one / four:.2f} times as fast")
+        print(f"  the same as plain commands: one after the other {alone:.1f} s, four at once {beside:.1f} s: {alone / beside:.2f} times, what {os.cpu_count()} cores allow")
+        print(f"  share of what is allowed: {one / four / (alone / beside):.2f}; aim 0.9")
+    finally:
+        if end:
+            end()
+
+
+def hold(address, jobs, ready, stop):
+    """Keeps event streams open."""
+
+    async def one(job):
+        host, port = address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET /api/v1/jobs/{job}/events HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        while await reader.read(65536):
+            pass
+
+    async def every():
+        streams = [asyncio.create_task(one(job)) for job in jobs]
+        await asyncio.sleep(1)
+        ready.set()
+        while not stop.is_set():
+            await asyncio.sleep(0.1)
+        for stream in streams:
+            stream.cancel()
+
+    asyncio.run(every())
+
+
+def load(args, folder):
+    clip = open(args.clip, "rb").read()
+    # Uploads of 20 MB: a film's first bytes, then what no other upload has.
+    big = lambda: clip + os.urandom(20_000_000 - len(clip))
+    with Server(args.binary, folder, "--jobs", "0") as server:
+        ids = [server.upload(clip, seed=n, deliver="none")["id"] for n in range(200)]
+        ready, stop = multiprocessing.Event(), multiprocessing.Event()
+        holder = multiprocessing.Process(target=hold, args=(server.address, ids, ready, stop))
+        holder.start()
+        ready.wait(20)
+        uploads = [multiprocessing.Process(target=server.upload, args=(big(),), kwargs={"deliver": "none"}) for _ in range(20)]
+
+        def status(times):
+            link = http.client.HTTPConnection(server.address)
+            for n in range(times):
+                began = time.perf_counter()
+                link.request("GET", f"/api/v1/jobs/{ids[n % 200]}")
+                link.getresponse().read()
+                yield time.perf_counter() - began
+
+        quiet = sorted(status(500))
+        for upload in uploads:
+            upload.start()
+        taken = []
+        while any(upload.is_alive() for upload in uploads):
+            taken += status(20)
+        stop.set()
+        holder.join()
+    taken.sort()
+    at = lambda values, share: values[min(len(values) - 1, int(len(values) * share))] * 1e3
+    print(f"a status call with 200 event streams open: median {at(quiet, 0.5):.1f} ms, p99 {at(quiet, 0.99):.1f} ms")
+    print(f"  and 20 uploads of 20 MB at once ({len(taken)} calls): median {at(taken, 0.5):.1f} ms, p99 {at(taken, 0.99):.1f} ms; aim 50 ms")
+
+
+if __name__ == "__main__":
+    args = ARGS.parse_args()
+    args.binary, args.clip = os.path.abspath(args.binary), os.path.abspath(args.clip)
+    print(f"load of the machine at the start: {os.getloadavg()[0]:.1f}")
+    for name, measure in (("overhead", overhead), ("workers", workers), ("load", load)):
+        if args.only in (None, name):
+            with tempfile.TemporaryDirectory(prefix="bench-server-") as folder:
+                measure(args, folder)
+                sys.stdout.flush()
