@@ -2355,7 +2355,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__serve)
-            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-streams --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2394,6 +2394,10 @@ _synchresis() {
                     return 0
                     ;;
                 --limit-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-free)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

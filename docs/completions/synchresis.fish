@@ -590,6 +590,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l stray -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-upload -d 'Largest upload, megabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-jobs -d 'Jobs of one client that wait or run at once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-rate -d 'Jobs a minute that one client may make' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-free -d 'Megabytes that must stay free on the disk for an upload to be taken' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-streams -d 'Event streams open at once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l data-dir -d 'Uploads, the SQLite database and results; the platform\'s data folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l database -d 'A PostgreSQL that workers on several machines share: postgres://user:password@host/name. SQLite in the data folder by default. Best given as SYNCHRESIS_DATABASE, since others see command lines' -r
