@@ -90,6 +90,7 @@ def measure(style, seed, name, folder, keep, files=None):
     row = {
         "clip": name, "style": style, "seed": seed, "key": document["cue_sheet"]["key"]["tonic"],
         "key_heard": f"{tonic} {scale}", "key_strength": round(float(strength), 4), "beat_confidence": round(confidence, 3),
+        "quarters": round(sum(b["meter"]["beats"] * 4 / b["meter"]["unit"] for b in document["spotting"]["bars"]), 1),
         "tempo": round(tempo_of(document), 2), "tempo_heard": round(bpm, 2), "tempo_ratio": round(ratio, 4), "tempo_agrees": agrees,
         "lufs": lufs, "true_peak": peak, "hits": len(hits), "hit_rate": round(rate, 4), "hit_chance": round(chance, 4), "hit_rate_hop512": round(coarse, 4),
         "missed": " ".join(f"{t:.2f}" for t in missed),
@@ -166,7 +167,7 @@ def table(run, quick=False):
     band_names = ("pitch_class_entropy", "groove_consistency", "scale_consistency")
     try:
         scores = [] if quick else reading.corpus()
-        bands = {n: reading.middle(scores, n) for n in band_names if scores}
+        bands = {n: {w: reading.middle(scores, n, w) for w in (0, *reading.LENGTHS)} for n in band_names if scores}
     except ImportError as error:
         print(f"no corpus: {error}")
     vectors = {}
@@ -177,6 +178,14 @@ def table(run, quick=False):
     told = classify(rows, {k: v[0] for k, v in vectors.items()}) if len({r["seed"] for r in rows}) > 1 or len({r["clip"] for r in rows}) > 1 else {}
     by_seed = told.get("seed", (float("nan"), [], {}))[2]
 
+    def within(part, n):
+        """Share of films whose figure lies in the middle of what the corpus has at that length; and of whole pieces."""
+        shares = []
+        for whole in (False, True):
+            spans = [(reading.middle(scores, n, 0 if whole else float(r["quarters"])), float(r[n])) for r in part if r[n] not in ("", "nan")]
+            shares.append(100 * np.mean([low <= v <= high for (low, high), v in spans]))
+        return shares
+
     def line(name, part):
         tempo = [r["tempo_agrees"] for r in part]
         same, octave = tempo.count("same") / len(part), tempo.count("octave") / len(part)
@@ -185,7 +194,7 @@ def table(run, quick=False):
         chance = sum(int(r["hits"]) * float(r["hit_chance"]) for r in part if int(r["hits"])) / max(hits, 1)
         level = col(part, "lufs")
         off = sum(abs(v + 14) > 0.3 for v in level)
-        inside = [100 * np.mean([low <= v <= high for v in col(part, n)]) for n, (low, high) in bands.items()]
+        inside = [within(part, n)[0] for n in bands]
         print(f"| {name} | {len(part)} | {median(col(part, 'key_strength')):.2f} | {median(col(part, 'beat_confidence')):.2f} | "
               f"{100 * same:.0f} + {100 * octave:.0f} | {min(level):.1f} to {max(level):.1f}{f' ({off} off)' if off else ''} | {max(col(part, 'true_peak')):.1f} | "
               f"{struck:.3f} ({chance:.2f}) | {' / '.join(f'{v:.0f}' for v in inside)} | {100 * by_seed.get(name, float('nan')):.0f} |")
@@ -212,9 +221,15 @@ def table(run, quick=False):
         agree = [r["tempo_agrees"] for r in grooved]
         print(f"styles with a groove, all: beat confidence median {median(col(grooved, 'beat_confidence')):.2f}, tempo same "
               f"{100 * agree.count('same') / len(grooved):.1f} %, octave {100 * agree.count('octave') / len(grooved):.1f} %")
-    for n, (low, high) in bands.items():
-        values = col(rows, n)
-        print(f"{n}: corpus {low:.3f} to {high:.3f}; ours median {median(values):.3f}, inside {100 * np.mean([low <= v <= high for v in values]):.0f} %")
+    for n, spans in bands.items():
+        for name in sorted({r["clip"] for r in rows}):
+            part = [r for r in rows if r["clip"] == name]
+            low, high = reading.middle(scores, n, median(col(part, "quarters")))
+            print(f"{n}, {name}: corpus excerpts of that length {low:.3f} to {high:.3f}; ours median {median(col(part, n)):.3f}, "
+                  f"inside {within(part, n)[0]:.0f} %")
+        low, high = spans[0]
+        here, whole = within(rows, n)
+        print(f"{n}: inside {here:.0f} % of the time; against whole pieces ({low:.3f} to {high:.3f}) {whole:.0f} %, median {median(col(rows, n)):.3f}")
     for by, (share, mixed, _) in told.items():
         print(f"styles told apart, {by} left out: {100 * share:.1f} %; mixed up: " + ", ".join(f"{a} as {b} ({n})" for (a, b), n in mixed))
     pairs, same, most = 0, [], (0.0, "")

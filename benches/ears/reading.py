@@ -11,6 +11,9 @@ from material import OUT
 
 warnings.filterwarnings("ignore")
 GRID = 4  # sixteenths
+# Quarters of the excerpts that pieces of 10, 30 and 60 s are compared with: the figures grow with a piece's length, and a
+# whole movement of ten minutes says nothing about ten seconds.
+LENGTHS = (20, 60, 120)
 
 
 def figures(music, bar):
@@ -52,7 +55,8 @@ def likeness(a, b, reach=48):
 
 
 def corpus(count=120):
-    """The same figures for pieces out of music21's corpus (several composers and folk collections), read once."""
+    """The same figures for pieces out of music21's corpus (several composers and folk collections), read once: for the whole
+    piece (`quarters` 0) and for an excerpt of each of LENGTHS that it is long enough for, from a bar drawn by lot."""
     path = OUT / "corpus.csv"
     if not path.exists():
         from music21 import converter, corpus as library
@@ -65,18 +69,27 @@ def corpus(count=120):
         order = sorted(groups)
         for name in order:
             rng.shuffle(groups[name])
-        rows, turn = [], 0
-        while len(rows) < count and any(groups.values()):
+        rows, turn, pieces = [], 0, 0
+        while pieces < count and any(groups.values()):
             name = order[turn % len(order)]
             turn += 1
             if not groups[name]:
                 continue
             piece = groups[name].pop()
             try:
-                score = converter.parse(piece)
-                rows.append({"piece": f"{name}/{piece.name}", **figures(*convert(score))})
+                music, bar = convert(converter.parse(piece))
             except Exception as error:  # a file that music21 itself cannot read
                 print(f"  {piece.name}: {error}")
+                continue
+            pieces += 1
+            end = max(n.end for t in music.tracks for n in t.notes) / 24
+            for quarters in (0, *LENGTHS):
+                if quarters and end < quarters:
+                    continue
+                begin = bar * rng.randint(0, int((end - quarters) // bar)) if quarters else 0
+                part = excerpt(music, begin, quarters or end)
+                if sum(len(t.notes) for t in part.tracks) >= 12:
+                    rows.append({"piece": f"{name}/{piece.name}", "quarters": quarters, **figures(part, bar)})
         OUT.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
@@ -84,6 +97,16 @@ def corpus(count=120):
             writer.writerows(rows)
     with path.open() as file:
         return [{k: v if k == "piece" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def excerpt(music, begin, quarters):
+    """The notes that begin within `quarters` from `begin` on, counted from there."""
+    low, high = begin * 24, (begin + quarters) * 24
+    part = muspy.Music(resolution=24)
+    for track in music.tracks:
+        inside = [n for n in track.notes if low <= n.time < high]
+        part.tracks.append(muspy.Track(notes=[muspy.Note(round(n.time - low), n.pitch, n.duration) for n in inside]))
+    return part
 
 
 def convert(score):
@@ -101,8 +124,9 @@ def convert(score):
     return music, float(signature.barDuration.quarterLength) if signature else 4.0
 
 
-def middle(rows, name, share=0.8):
-    """The span that holds the middle `share` of a figure."""
-    values = [r[name] for r in rows if np.isfinite(r[name])]
+def middle(rows, name, quarters=0, share=0.8):
+    """The span that holds the middle `share` of a figure: over whole pieces, or over the excerpts that are nearest to `quarters`."""
+    wanted = min(LENGTHS, key=lambda length: abs(np.log(length / quarters))) if quarters else 0
+    values = [r[name] for r in rows if r["quarters"] == wanted and np.isfinite(r[name])]
     edge = 50 * (1 - share)
     return float(np.percentile(values, edge)), float(np.percentile(values, 100 - edge))

@@ -19,8 +19,8 @@ use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
 const MOOD: u32 = 1;
-const SPOTTING: u32 = 4;
-pub(crate) const COMPOSITION: u32 = 5;
+const SPOTTING: u32 = 5;
+pub(crate) const COMPOSITION: u32 = 6;
 
 /// The music on paper.
 #[derive(Debug, Clone)]

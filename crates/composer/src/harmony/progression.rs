@@ -125,8 +125,20 @@ fn lay(
         if suspends && let Ok(held) = parse_roman("Vsus4") {
             push(out, Chord::new(&held, key, *function), (*from, middle), index);
             push(out, chord, (middle, *to), index);
-        } else {
-            push(out, chord, (*from, *to), index);
+            continue;
+        }
+        // A chord that goes somewhere may go through the dominant of where it goes; more readily once the theme is known.
+        let known = i >= theme.chords.len() || index > 0;
+        let readily = (0.24 + 0.5 * piece.style.harmony.borrowing) * if known { 1.0 } else { 0.5 };
+        let goal = line.get(i + 1).map(|(next, _)| next);
+        let through = goal.filter(|_| to - from >= 2.0 && key == span.cue.key && dice.chance(readily));
+        match through.and_then(|next| lead_in(next, &roman)) {
+            Some(through) => {
+                let turn = to - (0.5 * (to - from)).clamp(1.0, 2.0);
+                push(out, chord, (*from, turn), index);
+                push(out, Chord::new(&through, key, Function::Dominant), (turn, *to), index);
+            }
+            None => push(out, chord, (*from, *to), index),
         }
     }
     if let Some(last) = span.last {
@@ -145,6 +157,24 @@ fn lay(
             index,
         );
     }
+}
+
+/// The dominant seventh that leads to `next`; nothing where the harmony stays, or leads there already.
+fn lead_in(next: &Roman, here: &Roman) -> Option<Roman> {
+    const NAMES: [&str; 7] = ["I", "II", "III", "IV", "V", "VI", "VII"];
+    const MAJOR: [u8; 7] = [0, 2, 4, 5, 7, 9, 11];
+    // A chord without a perfect fifth is nobody's goal.
+    if next.root == here.root || here.root == (next.root + 7) % 12 || !next.tones.contains(&7) {
+        return None;
+    }
+    let name = NAMES.get(usize::from(next.degree))?;
+    let sign = match (next.root + 12 - MAJOR.get(usize::from(next.degree))?) % 12 {
+        0 => "",
+        1 => "#",
+        11 => "b",
+        _ => return None,
+    };
+    parse_roman(&format!("V7/{sign}{name}")).ok()
 }
 
 fn push(out: &mut Vec<Chord>, mut chord: Chord, (from, to): (f64, f64), section: usize) {

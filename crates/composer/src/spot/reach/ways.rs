@@ -136,7 +136,7 @@ impl Beams<'_> {
                 match (pickup, rest % 2) {
                     (true, 0) => 0.05,
                     // The pulse then begins half a beat after the music.
-                    (true, _) => 0.05 + 0.9 * self.rules.steady,
+                    (true, _) => 0.05 + 2.2 * self.rules.steady,
                     (false, _) => self.odd_cost(rest),
                 },
             );
