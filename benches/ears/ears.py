@@ -84,8 +84,9 @@ def measure(style, seed, name, folder, keep, files=None):
     hits = [h["time_s"] for h in document["spotting"]["hits"] if h["taken"]]
     frame = 1 / document["sighting"]["frame_rate"]
     whole = document["sighting"]["duration_s"]
-    rate, chance, missed = hearing.hit_rate(hits, hearing.onsets(film), frame, whole)
-    coarse, _, _ = hearing.hit_rate(hits, hearing.onsets(film, 512), frame, whole, shifts=1)
+    narrow = hearing.sample(film, 22050)
+    rate, chance, missed = hearing.hit_rate(hits, hearing.onsets(narrow), frame, whole)
+    coarse, _, _ = hearing.hit_rate(hits, hearing.onsets(narrow, 512), frame, whole, shifts=1)
     read = reading.midi(midi)
     row = {
         "clip": name, "style": style, "seed": seed, "key": document["cue_sheet"]["key"]["tonic"],
@@ -97,7 +98,7 @@ def measure(style, seed, name, folder, keep, files=None):
         "weighed": sum(1 for h in document["spotting"]["hits"] if h["kind"] not in ("start", "end")), **{k: round(v, 4) for k, v in read.items()},
         "own_rate": document["sync"]["hit_rate_1f"]["value"],
     }
-    vector = hearing.features(hearing.sample(film, 22050))
+    vector = hearing.features(narrow)
     if not keep:
         film.unlink()
     return row, vector, reading.tune(document)

@@ -41,10 +41,9 @@ def beats(y):
     return float(bpm), np.asarray(ticks), float(confidence)
 
 
-def onsets(path, hop=256):
+def onsets(y, hop=256):
     """librosa's onsets at 22.05 kHz, seconds. Its default hop of 512 is 23 ms: it says 20 ms late on average and up to 45, on
     clicks too, so that a frame of 33 or 40 ms cannot be judged by it; with 256 it says 9 ms late, 14 at most on clicks."""
-    y = sample(path, 22050)
     return librosa.onset.onset_detect(y=y, sr=22050, hop_length=hop, units="time")
 
 

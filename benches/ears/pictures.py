@@ -66,7 +66,7 @@ def picture(style, seed, name, folder):
     sound.set_ylabel("kHz", fontsize=7)
     strength = librosa.onset.onset_strength(y=y, sr=22050, hop_length=256)
     hits.plot(np.arange(len(strength)) * 256 / 22050, strength / strength.max(), color="#7a7a7a", linewidth=0.5)
-    events = hearing.onsets(film)
+    events = hearing.onsets(y)
     hits.plot(events, np.full(len(events), -0.06), ".", color="#3a6ea5", markersize=2)
     for hit in document["spotting"]["hits"]:
         if hit["taken"]:
