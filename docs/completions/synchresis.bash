@@ -131,7 +131,7 @@ _synchresis() {
 
     case "${cmd}" in
         synchresis)
-            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help"
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -146,6 +146,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -189,7 +197,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__compare)
-            opts="-q -v -h -V --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -212,6 +220,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -255,7 +271,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__describe)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,6 +341,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -373,6 +397,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -413,7 +445,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__doctor)
-            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,6 +460,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -471,7 +511,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__evaluate)
-            opts="-q -v -h -V --audio --document --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --audio --document --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -502,6 +542,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -545,7 +593,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__film)
-            opts="-o -q -v -h -V --output --look --painter --transition --pace --percussive --harmonic --section-seconds --size --fps --seed --genres --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --look --painter --transition --pace --percussive --harmonic --section-seconds --size --fps --seed --genres --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -619,6 +667,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -659,7 +715,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__frames)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -729,6 +785,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -774,6 +838,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -817,7 +889,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__generate)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -887,6 +959,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -932,6 +1012,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1241,7 +1329,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mix)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1311,6 +1399,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1356,6 +1452,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1399,7 +1503,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mux)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1469,6 +1573,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1514,6 +1626,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1557,7 +1677,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__objects)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1627,6 +1747,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1672,6 +1800,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1715,7 +1851,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__prompt)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1785,6 +1921,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1830,6 +1974,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1873,7 +2025,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__render)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1943,6 +2095,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1991,6 +2151,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2031,7 +2199,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__score)
-            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --cue-sheet --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --cue-sheet --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2082,6 +2250,14 @@ _synchresis() {
                     return 0
                     ;;
                 --objects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2157,6 +2333,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2197,7 +2381,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__select)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2267,6 +2451,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --features)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --moments)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2315,6 +2507,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2355,7 +2555,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__serve)
-            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2437,6 +2637,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2473,7 +2681,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__styles)
-            opts="-q -v -h -V --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2488,6 +2696,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2531,7 +2747,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__worker)
-            opts="-q -v -h -V --jobs --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --jobs --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2570,6 +2786,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synchresis_global_optspecs
-    string join \n q/quiet v/verbose cache-dir= no-cache cache-limit= ffmpeg= limit-duration= limit-bytes= limit-pixels= limit-side= limit-streams= limit-time= limit-memory= threads= h/help V/version
+    string join \n q/quiet v/verbose cache-dir= no-cache cache-limit= ffmpeg= model-dir= ort-lib= limit-duration= limit-bytes= limit-pixels= limit-side= limit-streams= limit-time= limit-memory= threads= h/help V/version
 end
 
 function __fish_synchresis_needs_command
@@ -27,6 +27,8 @@ end
 complete -c synchresis -n "__fish_synchresis_needs_command" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_needs_command" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_needs_command" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_needs_command" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_needs_command" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_needs_command" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -68,7 +70,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l hit -d '
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -89,6 +93,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l document
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -119,7 +125,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l hit -d 
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -134,6 +142,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l loudnes
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -164,7 +174,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l hit -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -179,6 +191,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l loudne
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -209,7 +223,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l hit -d 
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -224,6 +240,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l loudnes
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -254,7 +272,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l hit -
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -269,6 +289,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l loudn
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -299,7 +321,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l hit -d 
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -314,6 +338,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l loudnes
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -344,7 +370,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l hit -
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -359,6 +387,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l loudn
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -389,7 +419,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l hit -d 
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -404,6 +436,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l loudnes
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -434,7 +468,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l hit -d 'A 
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -449,6 +485,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l loudness -
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -479,7 +517,9 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l hit -d 'A 
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l sounds -d 'Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic)' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l objects -d 'Who recognises objects: auto or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l objects -d 'Who recognises objects: auto, none, yolov9 or yolov9=FILE' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l features -d 'What frames are compared by: built-in, resnet18 or resnet18=DIR' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l moments -d 'How many most telling frames to name' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l describe -d 'Who describes the picture: auto or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l frame -d 'The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l duration -d 'How long a still picture is shown, seconds or m:ss' -r
@@ -494,6 +534,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l loudness -
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -526,6 +568,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l document 
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -548,6 +592,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l repor
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand evaluate" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -567,6 +613,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l report
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand compare" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -600,6 +648,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l grace -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand serve" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -622,6 +672,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l grace -
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -639,6 +691,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand worker" -s V -l ve
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r
@@ -656,6 +710,8 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand styles" -s V -l ve
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l cache-dir -d 'Where results of stages are kept for the next run; the platform\'s cache folder by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l cache-limit -d 'Forget the oldest results beyond this many gigabytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l ffmpeg -d 'The ffmpeg to use, found in PATH by default; ffprobe is taken from beside it' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l model-dir -d 'Where models lie, each in the layout of its hub repository; the platform\'s data folder by default' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l ort-lib -d 'ONNX Runtime\'s shared library, which the neural engines need; looked for at the usual places by default' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-duration -d 'Refuse inputs longer than this many seconds' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-bytes -d 'Refuse inputs larger than this many bytes' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand doctor" -l limit-pixels -d 'Refuse pictures with more pixels than this' -r

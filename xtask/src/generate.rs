@@ -1,4 +1,4 @@
-//! Man pages, completions, schemas and the list of third parties, made from the code so that they are true.
+//! Man pages, completions, schemas, the description of the API and the list of third parties, made from the code so that they are true.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,6 +44,11 @@ fn all(root: &Path) -> Result<Files, String> {
     man_pages(&mut files)?;
     completions(&mut files);
     schemas(&mut files)?;
+    let mut api = synchresis_server::openapi()
+        .to_pretty_json()
+        .map_err(|e| format!("the description of the API: {e}"))?;
+    api.push('\n');
+    files.insert("docs/schema/openapi.json".into(), api.into_bytes());
     files.insert("THIRD-PARTY.md".into(), third_parties(root)?.into_bytes());
     Ok(files)
 }

@@ -37,6 +37,8 @@ pub struct ClientLimits {
     pub jobs: u32,
     /// Jobs made a minute, on average; as many again may come in one burst.
     pub jobs_per_minute: u32,
+    /// Uploads that come in at once, of all clients together.
+    pub uploads: u32,
     /// Event streams open at once.
     pub streams: u32,
     /// Bytes that must stay free on the disk for an upload to be taken.
@@ -49,6 +51,7 @@ impl Default for ClientLimits {
             upload_bytes: 2 << 30,
             jobs: 50,
             jobs_per_minute: 60,
+            uploads: 64,
             streams: 500,
             free_bytes: 256 << 20,
         }

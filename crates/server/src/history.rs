@@ -156,7 +156,10 @@ pub(crate) struct History {
 impl History {
     /// Connects, and makes the tables that are missing.
     pub(crate) async fn open(database: Option<&str>, data_dir: &Path) -> Result<Self, ServerError> {
-        let connecting = ServerError::database("connecting to the database");
+        let connecting = |why| ServerError::Database {
+            doing: "connecting to the database",
+            why,
+        };
         let database = match database {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
                 let pool = PgPoolOptions::new()
@@ -165,7 +168,11 @@ impl History {
                     .connect(url)
                     .await
                     .map_err(connecting)?;
-                Database::Postgres(pool)
+                let history = Self {
+                    database: Database::Postgres(pool),
+                };
+                history.migrate().await?;
+                return Ok(history);
             }
             Some(_) => {
                 return Err(ServerError::Setting(
@@ -179,6 +186,15 @@ impl History {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Normal)
                     .busy_timeout(Duration::from_secs(20));
+                // The tables on a connection of their own: one that had looked at them half made would go on believing it, and
+                // refuse what leans on an index that it has not seen.
+                let alone = SqlitePoolOptions::new().max_connections(1);
+                let pool = alone.connect_with(options.clone()).await.map_err(connecting)?;
+                let unmade = Self {
+                    database: Database::Sqlite(pool.clone()),
+                };
+                unmade.migrate().await?;
+                pool.close().await;
                 let pool = SqlitePoolOptions::new()
                     .max_connections(8)
                     .connect_with(options)
@@ -187,9 +203,7 @@ impl History {
                 Database::Sqlite(pool)
             }
         };
-        let history = Self { database };
-        history.migrate().await?;
-        Ok(history)
+        Ok(Self { database })
     }
 
     async fn migrate(&self) -> Result<(), ServerError> {

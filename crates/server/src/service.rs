@@ -38,6 +38,8 @@ pub(crate) struct Parts {
     /// Wakes the worker of this process.
     pub(crate) wake: Arc<Notify>,
     pub(crate) stop: CancellationToken,
+    /// Uploads that come in at once.
+    pub(crate) uploads: tokio::sync::Semaphore,
     /// Frames that are drawn for a request, a few at a time.
     pub(crate) draws: tokio::sync::Semaphore,
 }
@@ -68,6 +70,7 @@ async fn open(config: Config, stop: CancellationToken) -> Result<App, ServerErro
         runner: Arc::new(runner),
         wake: Arc::new(Notify::new()),
         stop,
+        uploads: tokio::sync::Semaphore::new(config.limits.uploads as usize),
         draws: tokio::sync::Semaphore::new(2),
         config,
     })))

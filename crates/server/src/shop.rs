@@ -73,6 +73,12 @@ impl Shop {
         &self.cache
     }
 
+    /// Folders whose places are nobody's business.
+    pub(crate) fn private(&self) -> impl Iterator<Item = &Path> {
+        let banks = self.machine.banks.iter().map(PathBuf::as_path);
+        banks.chain(self.machine.models.as_deref())
+    }
+
     /// The ffmpeg to use.
     pub(crate) fn tools(&self) -> Result<&Tools, StudioError> {
         if let Some(tools) = self.tools.get() {

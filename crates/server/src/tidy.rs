@@ -35,6 +35,9 @@ impl Tidy {
         if let Ok(Some(folder)) = shop.tools().map(|tools| tools.ffmpeg().parent()) {
             tidy = tidy.and(folder, "");
         }
+        for folder in shop.private() {
+            tidy = tidy.and(folder, "");
+        }
         tidy.and(shop.scratch(), "").and(shop.cache().root(), "")
     }
 

@@ -8,6 +8,25 @@ use crate::brief::{Brief, Features, FrameChoice, Music, Objects, Soundbank};
 use crate::error::StudioError;
 use crate::film::FilmBrief;
 
+/// The engines of each option that takes one.
+pub const ENGINES: &[(&str, &[&str])] = &[
+    ("music", &["composer", "none"]),
+    ("sounds", &["none", "designer"]),
+    ("objects", &["auto", "none", "yolov9"]),
+    ("features", &["built-in", "resnet18"]),
+    ("describe", &["auto", "none"]),
+    ("painter", &["morph"]),
+    ("transition", &["morph", "cut"]),
+];
+
+/// The engines of the option of this long name; none where it takes none.
+pub fn engines(name: &str) -> &'static [&'static str] {
+    ENGINES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(&[], |(_, engines)| engines)
+}
+
 impl Brief {
     /// The long names that [`Brief::set`] knows.
     pub const OPTIONS: &'static [&'static str] = &[
@@ -354,6 +373,20 @@ mod tests {
             );
         }
         assert!(Brief::default().set("nothing", &["1"]).is_err());
+    }
+
+    #[test]
+    fn an_engine_that_is_listed_is_refused() {
+        for (name, engines) in ENGINES {
+            for engine in *engines {
+                let taken = if Brief::OPTIONS.contains(name) {
+                    Brief::default().set(name, &[engine])
+                } else {
+                    FilmBrief::default().set(name, &[engine])
+                };
+                assert!(taken.is_ok(), "--{name} {engine}: {taken:?}");
+            }
+        }
     }
 
     #[test]

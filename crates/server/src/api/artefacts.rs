@@ -160,8 +160,8 @@ async fn send(app: &App, content: Content<'_>, headers: &HeaderMap, download: bo
     tag = "artefacts",
     params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("name" = String, Path, description = "The file"), Fetch),
     responses(
-        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "The range that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The file", body = serde_json::Value, content_type = "*/*"),
+        (status = 206, description = "The range that was asked for", body = serde_json::Value, content_type = "*/*"),
         (status = "4XX", description = "There is no such file", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "The server cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
@@ -195,8 +195,8 @@ pub(super) async fn artefact(
     tag = "artefacts",
     params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("number" = u32, Path, description = "The file, counted from 0"), Fetch),
     responses(
-        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "The range that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The file", body = serde_json::Value, content_type = "*/*"),
+        (status = 206, description = "The range that was asked for", body = serde_json::Value, content_type = "*/*"),
         (status = "4XX", description = "There is no such file", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "The server cannot answer now", body = Problem, content_type = "application/problem+json"),
     )
@@ -253,7 +253,7 @@ pub(super) async fn document(
     tag = "artefacts",
     params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$"), ("which" = String, Path, description = "33%, 66%, medoid or 12.5s")),
     responses(
-        (status = 200, description = "The frame", body = Vec<u8>, content_type = "image/jpeg"),
+        (status = 200, description = "The frame", body = String, content_type = "image/jpeg"),
         (status = "4XX", description = "There is no such frame", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "The server cannot answer now", body = Problem, content_type = "application/problem+json"),
     )

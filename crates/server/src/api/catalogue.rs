@@ -2,6 +2,7 @@
 
 use axum::Json;
 use serde::Serialize;
+use synchresis_studio::options;
 use synchresis_studio::{Brief, FilmBrief, Look};
 use utoipa::ToSchema;
 
@@ -57,12 +58,13 @@ struct OptionsView {
 /// What this server has.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EnginesView {
-    music: Vec<&'static str>,
-    sounds: Vec<&'static str>,
-    objects: Vec<&'static str>,
-    describe: Vec<&'static str>,
-    painter: Vec<&'static str>,
-    transition: Vec<&'static str>,
+    music: &'static [&'static str],
+    sounds: &'static [&'static str],
+    objects: &'static [&'static str],
+    features: &'static [&'static str],
+    describe: &'static [&'static str],
+    painter: &'static [&'static str],
+    transition: &'static [&'static str],
     pace: Vec<&'static str>,
     looks: Vec<LookView>,
     deliver: Vec<Extra>,
@@ -78,18 +80,20 @@ pub(super) struct EnginesView {
     responses((status = 200, description = "Engines", body = EnginesView))
 )]
 pub(super) async fn engines() -> Json<EnginesView> {
+    let engines = options::engines;
     let defaults = |kind| match kind {
         Kind::Score | Kind::Watch => serde_json::to_value(Brief::default()),
         Kind::Film => serde_json::to_value(FilmBrief::default()),
         Kind::Evaluate => Ok(serde_json::json!({"seed": 0})),
     };
     Json(EnginesView {
-        music: vec!["composer", "none"],
-        sounds: vec!["none", "designer"],
-        objects: vec!["auto", "none"],
-        describe: vec!["auto", "none"],
-        painter: vec!["morph"],
-        transition: vec!["morph", "cut"],
+        music: engines("music"),
+        sounds: engines("sounds"),
+        objects: engines("objects"),
+        features: engines("features"),
+        describe: engines("describe"),
+        painter: engines("painter"),
+        transition: engines("transition"),
         pace: vec!["energy", "linear", "constant"],
         looks: Look::ALL
             .iter()

@@ -13,6 +13,18 @@ use super::problem::Problem;
 use super::view::JobView;
 use crate::service::App;
 
+/// An event of the stream.
+#[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is written field by field; this describes it")]
+pub(super) struct JobEvent {
+    /// `job`, or `gone` where the job was forgotten.
+    event: Option<String>,
+    /// The job's version.
+    id: Option<String>,
+    /// The job as JSON, as `GET /api/v1/jobs/{id}` gives it.
+    data: Option<String>,
+}
+
 /// Follow a job.
 ///
 /// Events of the type `job`, each with the whole job as JSON, from how it stands now until it has ended. A job that is forgotten
@@ -23,7 +35,7 @@ use crate::service::App;
     tag = "jobs",
     params(("id" = String, Path, description = "The job", pattern = "^[0-9A-Za-z]{26}$")),
     responses(
-        (status = 200, description = "Events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = JobEvent, content_type = "text/event-stream"),
         (status = "4XX", description = "There is no such job", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "The server cannot answer now", body = Problem, content_type = "application/problem+json"),
     )

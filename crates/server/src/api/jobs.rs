@@ -59,6 +59,12 @@ pub(crate) async fn submit(
         )
         .retry_after(Duration::from_secs(10)));
     }
+    let Ok(_coming_in) = app.uploads.try_acquire() else {
+        return Err(
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many uploads come in at once")
+                .retry_after(Duration::from_secs(5)),
+        );
+    };
     let mut asked = upload::take(app, request).await?;
     if kind.is_some() {
         asked.kind = kind;
