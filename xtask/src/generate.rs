@@ -138,7 +138,7 @@ fn third_parties(root: &Path) -> Result<String, String> {
     Ok(format!(
         "# Third parties\n\nMade by `make generated`. Every crate in the binary, with the licence its author gives it; the texts come \
          with the crates.\nThe timeline's letters are Hack (MIT and Bitstream Vera), carried by epaint_default_fonts, of whose fonts no \
-         other is used.\nSound banks are not part of the program: the document's `licences` section names the one that was used.\n\n\
+         other is used.\nThe page's letters are Bricolage Grotesque (OFL-1.1, its text beside it in crates/server/assets/fonts).\nSound banks are not part of the program: the document's `licences` section names the one that was used.\n\n\
          | crate | version | licence |\n|---|---|---|\n{}\n",
         rows.join("\n")
     ))

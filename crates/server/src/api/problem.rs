@@ -71,6 +71,11 @@ impl Problem {
         &self.detail
     }
 
+    /// What can be done about it.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn no_job() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is no such job")
     }

@@ -1,86 +1,128 @@
-//! The page. It asks nothing of a browser but forms: upload, wait, download.
+//! The page. It asks nothing of a browser but forms: upload, choose, wait, download. Where a browser runs scripts, the same
+//! pages drop, follow, play and re-mix.
 
+mod assets;
+mod view;
+mod words;
+
+use askama::Template;
 use axum::extract::{Form, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
+use serde_json::Value;
 
+use self::view::{Asked, Keys, Login, Seen, Shown, Start};
+use self::words::Tongue;
 use crate::api::problem::Problem;
+use crate::error::ServerError;
 use crate::guard::{COOKIE, Client, pass, same};
 use crate::history::Job;
-use crate::job::Status;
+use crate::job::Kind;
 use crate::service::App;
 
-/// Routes of the page: `/`, `/jobs/{id}`, `/login`.
+/// Jobs of the past that a tab shows.
+const PAST: i64 = 24;
+
+/// Routes of the page: a tab each, `/jobs/{id}`, `/login`, `/assets/…`.
 pub(crate) fn router() -> Router<App> {
     Router::new()
-        .route("/", get(home).post(submit))
+        .route("/", get(video).post(submit))
+        .route("/picture", get(picture).post(submit))
+        .route("/film", get(film).post(submit))
+        .route("/evaluate", get(evaluate).post(submit))
         .route("/jobs/{id}", get(job).post(end))
         .route("/login", get(login).post(enter))
+        .route("/assets/{*name}", get(assets::asset))
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-fn frame(title: &str, head: &str, body: &str) -> Html<String> {
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{head}\
-         <title>{}</title></head><body><main><h1>{}</h1>{body}</main></body></html>",
-        escaped(title),
-        escaped(title)
-    ))
-}
-
-async fn home(State(app): State<App>) -> Result<Html<String>, Problem> {
-    let mut styles = String::from("<option value=\"\">as the picture asks</option>");
-    for style in synchresis_studio::styles() {
-        let name = escaped(&style.name);
-        styles += &format!("<option value=\"{name}\">{name}</option>");
+/// A page in the reader's language.
+fn page(tongue: Tongue, status: StatusCode, template: &impl Template) -> Response {
+    let text = match template.render() {
+        Ok(text) => text,
+        Err(why) => {
+            tracing::error!(%why, "a page could not be written");
+            return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response();
+        }
+    };
+    let mut answer = (status, text).into_response();
+    let headers = answer.headers_mut();
+    let values = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, tongue.t.lang),
+        (header::VARY, "accept-language, cookie"),
+    ];
+    for (name, value) in values {
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    let mut past = String::new();
-    for job in app.history.list(None, None, None, 20).await? {
-        let name = job.inputs.first().map_or("a job", |input| input.name.as_str());
-        past += &format!(
-            "<li><a href=\"/jobs/{}\">{}</a>: {}, {}</li>",
-            job.id,
-            escaped(name),
-            job.kind.name(),
-            job.status.name()
-        );
+    if let Some(cookie) = tongue.cookie().and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+        headers.insert(header::SET_COOKIE, cookie);
     }
-    let body = format!(
-        "<form method=\"post\" enctype=\"multipart/form-data\" action=\"/\">\
-         <p><label>Clip or picture <input type=\"file\" name=\"file\" required></label></p>\
-         <p><label>Style <select name=\"style\">{styles}</select></label></p>\
-         <p><label>Mood <input name=\"mood\"></label></p>\
-         <p><label>Seed <input name=\"seed\" type=\"number\" min=\"0\" value=\"0\"></label></p>\
-         <p><button>Give it its sound</button></p></form><h2>History</h2><ul>{past}</ul>\
-         <p><a href=\"/api/v1/docs\">The API</a></p>"
-    );
-    Ok(frame("Synchresis", "", &body))
+    answer
+}
+
+async fn video(State(app): State<App>, tongue: Tongue) -> Result<Response, Problem> {
+    start(&app, tongue, "video", None).await
+}
+
+async fn picture(State(app): State<App>, tongue: Tongue) -> Result<Response, Problem> {
+    start(&app, tongue, "picture", None).await
+}
+
+async fn film(State(app): State<App>, tongue: Tongue) -> Result<Response, Problem> {
+    start(&app, tongue, "film", None).await
+}
+
+async fn evaluate(State(app): State<App>, tongue: Tongue) -> Result<Response, Problem> {
+    start(&app, tongue, "evaluate", None).await
+}
+
+/// A tab, and above it what was wrong with what was sent.
+async fn start(app: &App, tongue: Tongue, tab: &str, problem: Option<&Problem>) -> Result<Response, Problem> {
+    let t = tongue.t;
+    let jobs = app.history.list(None, None, None, PAST).await?;
+    let template = Start {
+        t,
+        tab,
+        keys: Keys {
+            title: format!("nav.{tab}"),
+            head: format!("head.{tab}"),
+            lede: format!("lede.{tab}"),
+            action: match tab {
+                "picture" => "/picture",
+                "film" => "/film",
+                "evaluate" => "/evaluate",
+                _ => "/",
+            },
+        },
+        wrong: problem.map_or("", Problem::detail),
+        hint: problem.and_then(Problem::advice).unwrap_or_default(),
+        styles: view::styles(),
+        looks: view::looks(),
+        asked: Asked::new(None, tab == "picture"),
+        past: jobs.iter().map(|job| Seen::new(job, t)).collect(),
+    };
+    Ok(page(tongue, problem.map_or(StatusCode::OK, Problem::status), &template))
 }
 
 async fn submit(
     State(app): State<App>,
     Extension(client): Extension<Client>,
+    tongue: Tongue,
     headers: HeaderMap,
     request: Request,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
+    let tab = match request.uri().path() {
+        "/picture" => "picture",
+        "/film" => "film",
+        "/evaluate" => "evaluate",
+        _ => "video",
+    };
     match crate::api::submit(&app, &client, &headers, request, None).await {
         Ok(submitted) => Ok(Redirect::to(&format!("/jobs/{}", submitted.job.id)).into_response()),
-        Err(problem) => {
-            let body = format!(
-                "<p role=\"alert\">{}</p><p><a href=\"/\">Back</a></p>",
-                escaped(problem.detail())
-            );
-            Err((problem.status(), frame("That did not work", "", &body)).into_response())
-        }
+        Err(problem) => start(&app, tongue, tab, Some(&problem)).await,
     }
 }
 
@@ -88,41 +130,63 @@ async fn found(app: &App, id: &str) -> Result<Job, Problem> {
     app.history.job(id).await?.ok_or_else(Problem::no_job)
 }
 
-async fn job(State(app): State<App>, Path(id): Path<String>) -> Result<Html<String>, Problem> {
-    let job = found(&app, &id).await?;
-    let name = job.inputs.first().map_or("a job", |input| input.name.as_str());
-    let head = if job.status.ended() {
-        ""
-    } else {
-        "<meta http-equiv=\"refresh\" content=\"2\">"
+/// What the job wrote down; nothing where it is not there yet or no longer.
+async fn document(app: &App, job: &Job) -> Result<Value, Problem> {
+    let Some(document) = job.artefacts.iter().find(|artefact| artefact.name == "document.json") else {
+        return Ok(Value::Null);
     };
-    let mut body = format!(
-        "<p role=\"status\">{}{}</p>",
-        job.status.name(),
-        match (&job.stage, job.status) {
-            (Some(stage), Status::Running) => format!(": {}, {:.0} %", escaped(stage), job.progress * 100.0),
-            _ => String::new(),
-        }
-    );
-    if let Some(failure) = &job.failure {
-        body += &format!("<p role=\"alert\">{}</p>", escaped(&failure.detail));
-        if let Some(hint) = &failure.hint {
-            body += &format!("<p>{}</p>", escaped(hint));
-        }
+    let place = app.runner.shop.fetched();
+    let Ok(path) = app.blobs.local(&document.blob, "json", &place).await else {
+        return Ok(Value::Null);
+    };
+    let text = tokio::fs::read(&path)
+        .await
+        .map_err(|why| ServerError::file("reading", &path, why))?;
+    Ok(serde_json::from_slice(&text).map_err(ServerError::from)?)
+}
+
+async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> Result<Response, Problem> {
+    let job = found(&app, &id).await?;
+    let document = document(&app, &job).await?;
+    let text = |place: &str| {
+        let value = document.pointer(place).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let t = tongue.t;
+    let mut seen = Seen::new(&job, t);
+    let mut title = text("/cue_sheet/title");
+    seen.english = !title.is_empty();
+    if title.is_empty() {
+        title.clone_from(&seen.name);
     }
-    for artefact in &job.artefacts {
-        let (id, name) = (&job.id, escaped(&artefact.name));
-        body += &format!(
-            "<p><a href=\"/api/v1/jobs/{id}/artefacts/{name}?download=true\">{name}</a>, {} bytes</p>",
-            artefact.bytes
-        );
-    }
-    for line in &job.told {
-        body += &format!("<p>{}</p>", escaped(line));
-    }
-    let label = if job.status.ended() { "Forget it" } else { "Stop it" };
-    body += &format!("<form method=\"post\"><button>{label}</button></form><p><a href=\"/\">Another</a></p>");
-    Ok(frame(name, head, &body))
+    let still = document
+        .pointer("/footage/kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind != "video");
+    let template = Shown {
+        t,
+        tab: match job.kind {
+            Kind::Film => "film",
+            Kind::Evaluate => "evaluate",
+            Kind::Score | Kind::Watch if still => "picture",
+            Kind::Score | Kind::Watch => "video",
+        },
+        title,
+        facts: view::facts(&document, t),
+        words: text("/frame_description/description"),
+        prompt: text("/prompt_combiner/prompt"),
+        seconds: document
+            .pointer("/footage/duration_s")
+            .and_then(Value::as_f64)
+            .unwrap_or_default(),
+        verdict: text("/sync/verdict"),
+        licence: text("/licences/summary"),
+        licences: view::licences(&document),
+        styles: view::styles(),
+        asked: Asked::new(Some(&job), still),
+        job: seen,
+    };
+    Ok(page(tongue, StatusCode::OK, &template))
 }
 
 async fn end(State(app): State<App>, Path(id): Path<String>) -> Result<Redirect, Problem> {
@@ -135,13 +199,9 @@ async fn end(State(app): State<App>, Path(id): Path<String>) -> Result<Redirect,
     Ok(Redirect::to(&format!("/jobs/{id}")))
 }
 
-async fn login() -> Html<String> {
-    frame(
-        "Synchresis",
-        "",
-        "<form method=\"post\" action=\"/login\"><p><label>Token <input type=\"password\" name=\"token\" required \
-         autocomplete=\"current-password\"></label></p><p><button>Come in</button></p></form>",
-    )
+async fn login(tongue: Tongue) -> Response {
+    let (t, tab, wrong) = (tongue.t, "", "");
+    page(tongue, StatusCode::OK, &Login { t, tab, wrong })
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,11 +209,12 @@ struct Entry {
     token: String,
 }
 
-async fn enter(State(app): State<App>, Form(entry): Form<Entry>) -> Response {
+async fn enter(State(app): State<App>, tongue: Tongue, Form(entry): Form<Entry>) -> Response {
     let token = app.config.token.as_deref().unwrap_or_default();
     if token.is_empty() || !same(&entry.token, token) {
-        let body = "<p role=\"alert\">That is not the token.</p><p><a href=\"/login\">Again</a></p>";
-        return (StatusCode::UNAUTHORIZED, frame("Synchresis", "", body)).into_response();
+        let (t, tab) = (tongue.t, "");
+        let wrong = t.get("login.wrong");
+        return page(tongue, StatusCode::UNAUTHORIZED, &Login { t, tab, wrong });
     }
     let mut answer = Redirect::to("/").into_response();
     let cookie = format!(

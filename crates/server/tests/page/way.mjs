@@ -1,0 +1,226 @@
+// The user's way through the page, in a real browser: node way.mjs URL CLIP PICTURE FOLDER [PICTURES]
+// FOLDER takes what is downloaded; PICTURES, where given, takes pictures of the tabs. Says `ok` for each thing that holds.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const [, , url, clip, picture, folder, pictures] = process.argv;
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"],
+});
+const open = (more = {}) => browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...more });
+const ok = (what) => console.log(`ok ${what}`);
+
+/** Everything that the browser complains of. */
+function watch(page, complaints) {
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  return page;
+}
+
+/** What axe-core finds wrong, in the theme that is set. */
+async function violations(page) {
+  // Past the page's own rules for scripts, as a debugger reaches past them.
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`));
+}
+
+async function clean(page, name) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(150);
+    assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`);
+    if (pictures && colorScheme === (name === "result" || name === "film" ? "dark" : "light")) {
+      await page.screenshot({ path: `${pictures}/page-${name}.png` });
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  ok(`axe finds nothing: ${name}`);
+}
+
+const complaints = [];
+const shifts = () => {
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+};
+const context = await open({ acceptDownloads: true });
+await context.addInitScript(shifts);
+const page = watch(await context.newPage(), complaints);
+const still = async (name) => {
+  const shifted = await page.evaluate(() => window.shifted);
+  assert.ok(shifted < 0.01, `${name} shifts by ${shifted}`);
+};
+
+// The tabs, and the weight of the first.
+let bytes = 0;
+const session = await context.newCDPSession(page);
+await session.send("Network.enable");
+session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+await page.goto(url, { waitUntil: "networkidle" });
+assert.ok(bytes > 10_000 && bytes < 100_000, `the first page weighs ${bytes} bytes`);
+ok(`the first page weighs ${Math.round(bytes / 1000)} KB`);
+await session.detach();
+for (const [path, name] of [["/", "video"], ["/picture", "picture"], ["/film", "film"], ["/evaluate", "evaluate"]]) {
+  await page.goto(url + path, { waitUntil: "load" });
+  await page.evaluate(() => document.fonts.ready);
+  await clean(page, name);
+  await still(name);
+}
+
+// Two languages: what the browser prefers, and a switch that is remembered.
+await page.goto(url);
+await page.getByRole("link", { name: "Italiano" }).click();
+assert.equal(await page.getAttribute("html", "lang"), "it");
+await page.goto(`${url}/picture`);
+assert.equal(await page.getAttribute("html", "lang"), "it");
+await page.getByRole("link", { name: "English" }).click();
+ok("it speaks Italian when told to");
+const italian = await open({ locale: "it-IT" });
+const other = await italian.newPage();
+await other.goto(url);
+assert.equal(await other.getAttribute("html", "lang"), "it");
+await italian.close();
+ok("it speaks Italian to those who prefer it");
+
+// A clip is dropped and watched.
+await page.goto(url);
+await page.setInputFiles("#file", clip);
+await page.waitForSelector("[data-desk]", { timeout: 120_000 });
+ok("a clip is watched");
+await page.waitForSelector("[data-strip] canvas");
+await page.waitForFunction(() => document.querySelector("[data-any] img").naturalWidth > 0);
+await clean(page, "desk");
+await still("desk");
+
+// A frame by the keyboard, words, takes; then it is composed.
+await page.getByRole("radio", { name: /66 %/ }).check();
+await page.locator("#any").focus();
+await page.keyboard.press("ArrowRight");
+assert.match(await page.locator("[data-any] input").inputValue(), /^\d+\.\d+s$/);
+await page.getByRole("radio", { name: /66 %/ }).focus();
+await page.keyboard.press("Space");
+assert.ok(await page.getByRole("radio", { name: /66 %/ }).isChecked());
+await page.fill("#prompt", "Background music, bright and quick, for a street in the morning");
+await page.fill("#takes", "2");
+await page.getByRole("button", { name: "Compose" }).click();
+await page.waitForSelector(".panels", { timeout: 180_000 });
+const first = page.url();
+const asked = await (await fetch(`${url}/api/v1${new URL(first).pathname}`)).json();
+assert.equal(asked.options.frame, "66%");
+assert.equal(asked.options.prompt, "Background music, bright and quick, for a street in the morning");
+ok("it is composed as asked");
+await clean(page, "result");
+assert.equal(await page.locator(".take").count(), 2);
+assert.ok((await page.locator(".row").count()) > 0);
+assert.ok((await page.locator("table tbody tr").count()) > 0);
+
+// It plays, and the timeline is a slider.
+await page.getByRole("button", { name: "Play", exact: true }).click();
+await page.waitForFunction(() => document.querySelector("video").currentTime > 0.4, null, { timeout: 30_000 });
+await page.getByRole("button", { name: "Pause", exact: true }).click();
+ok("the film plays");
+const slider = page.getByRole("slider", { name: "Position in the film" });
+await slider.focus();
+await page.keyboard.press("Home");
+await page.waitForFunction(() => document.querySelector("video").currentTime === 0);
+await page.keyboard.press("PageDown");
+await page.waitForFunction(() => document.querySelector("video").currentTime > 0);
+ok("the keyboard goes from hit to hit");
+await page.getByRole("button", { name: "Listen against the film" }).click();
+assert.ok(await page.evaluate(() => document.querySelector("video").muted));
+await page.getByRole("button", { name: "Back to the film's own" }).click();
+ok("takes are compared");
+
+// Other volumes: mixed again, from the same notes.
+await page.locator("#mix-music-volume").focus();
+for (let step = 0; step < 8; step += 1) await page.keyboard.press("ArrowLeft");
+await page.waitForURL((now) => now.href !== first, { timeout: 120_000 });
+await page.waitForFunction(() => /\d/.test(document.querySelector(".mix .mix-told")?.textContent ?? ""), null, { timeout: 60_000 });
+const mixed = await (await fetch(`${url}/api/v1${new URL(page.url()).pathname}`)).json();
+assert.equal(mixed.status, "done");
+assert.ok(Number(mixed.options["music-volume"]) < 1);
+const notes = async (job) => (await fetch(url + job.artefacts.find((file) => file.name === "music.mid").url)).arrayBuffer();
+assert.deepEqual(new Uint8Array(await notes(mixed)), new Uint8Array(await notes(asked)));
+ok(`other volumes: ${await page.locator(".mix .mix-told").textContent()}`);
+
+// One section anew; the others stay.
+const again = page.url();
+await page.getByRole("button", { name: /Compose anew: section 1/ }).click();
+await page.waitForURL((now) => now.href !== again, { timeout: 120_000 });
+await page.waitForSelector(".panels");
+const renewed = await (await fetch(`${url}/api/v1${new URL(page.url()).pathname}`)).json();
+assert.equal(renewed.status, "done");
+assert.ok(Number(renewed.options.seed) > 0);
+ok("a section is composed anew");
+
+// Taken home.
+const downloading = page.waitForEvent("download");
+await page.locator(".files a", { hasText: "Film" }).first().click();
+const download = await downloading;
+await download.saveAs(`${folder}/film.mp4`);
+ok("the film is downloaded");
+
+// A picture of any size that is asked for, with its seconds.
+await page.goto(`${url}/picture`);
+await page.setInputFiles("#file", picture);
+await page.waitForSelector("[data-desk]", { timeout: 120_000 });
+await page.fill("#duration", "4");
+await page.getByRole("button", { name: "Compose" }).click();
+await page.waitForSelector(".panels", { timeout: 180_000 });
+assert.ok(Math.abs((await page.evaluate(() => document.querySelector("video").duration)) - 4) < 0.2);
+ok("a picture is scored for as long as asked");
+
+// A film is judged.
+await page.goto(`${url}/evaluate`);
+await page.setInputFiles("#file", `${folder}/film.mp4`);
+await page.getByRole("button", { name: "Judge it" }).click();
+await page.waitForSelector(".panels .figure", { timeout: 180_000 });
+await clean(page, "judged");
+ok("a film is judged");
+
+// What is wrong is told, with nothing lost.
+await page.goto(url);
+await page.setInputFiles("#file", { name: "not.mp4", mimeType: "video/mp4", buffer: Buffer.from("not a film at all") });
+await page.waitForSelector("[data-wrong]:not([hidden])");
+assert.match(await page.locator("[data-wrong]").textContent(), /not\.mp4/);
+ok("a file that is no film is refused in words");
+complaints.splice(0, complaints.length, ...complaints.filter((line) => !/415|422/.test(line)));
+
+// The history is there, and a phone has no sideways scroll.
+assert.ok((await page.locator(".reel").count()) >= 5);
+ok("what was done before is listed");
+const phone = await open({ viewport: { width: 390, height: 844 } });
+const small = watch(await phone.newPage(), complaints);
+for (const path of ["/", "/film", new URL(first).pathname]) {
+  await small.goto(url + path, { waitUntil: "load" });
+  if (path.startsWith("/jobs")) await small.waitForSelector(".panels");
+  const [wide, seen] = await small.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= seen, `${path} is ${wide} wide on a screen of ${seen}`);
+}
+await clean(small, "phone");
+await phone.close();
+ok("it fits a phone");
+
+// Without scripts: upload, wait, download.
+const plain = await open({ javaScriptEnabled: false, acceptDownloads: true });
+const bare = await plain.newPage();
+await bare.goto(url);
+await bare.setInputFiles("#file", clip);
+await bare.getByRole("button", { name: "Score it at once" }).click();
+await bare.waitForSelector(".files a", { timeout: 180_000 });
+const saving = bare.waitForEvent("download");
+await bare.locator(".files a", { hasText: "Film" }).first().click();
+await (await saving).saveAs(`${folder}/plain.mp4`);
+await plain.close();
+ok("it works without scripts");
+
+assert.deepEqual(complaints, [], "the browser complains");
+ok("the browser complains of nothing");
+await browser.close();
