@@ -32,6 +32,8 @@ fn config(folder: &Path) -> Config {
             cache_dir: folder.join("cache"),
             cache_bytes: 1 << 30,
             banks: Vec::new(),
+            ort_libraries: Vec::new(),
+            models: None,
         },
         data_dir: folder.join("data"),
         database: None,
