@@ -1,7 +1,9 @@
 //! The user's way through the page, in a real browser.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the tests start a browser, and ffmpeg to make and to judge media"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the test starts a browser, and ffmpeg to make and to judge media; it says what held and why it was skipped"
 )]
 #![allow(missing_docs)]
 

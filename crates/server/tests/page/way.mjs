@@ -30,14 +30,24 @@ async function violations(page) {
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`));
 }
 
+/** A picture for the documentation: the first screen, and of a result the whole stage. */
+async function pictureOf(page, name) {
+  const film = page.locator(".stage-film");
+  if ((await film.count()) && name !== "phone") {
+    await page.evaluate(() => (document.querySelector("video").currentTime = 1.9));
+    await page.waitForTimeout(1200);
+    const box = await film.boundingBox();
+    await page.screenshot({ path: `${pictures}/page-${name}.png`, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: Math.ceil(box.y + box.height + 140) } });
+    await page.evaluate(() => (document.querySelector("video").currentTime = 0));
+  } else await page.screenshot({ path: `${pictures}/page-${name}.png` });
+}
+
 async function clean(page, name) {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(150);
     assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`);
-    if (pictures && colorScheme === (name === "result" || name === "film" ? "dark" : "light")) {
-      await page.screenshot({ path: `${pictures}/page-${name}.png` });
-    }
+    if (pictures && colorScheme === (name === "film" || name === "judged" ? "dark" : "light")) await pictureOf(page, name);
   }
   await page.emulateMedia({ colorScheme: "light" });
   ok(`axe finds nothing: ${name}`);
