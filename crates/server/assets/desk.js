@@ -36,7 +36,7 @@ export async function desk(place) {
   const draw = () => {
     const { context, width } = pen(canvas);
     context.font = `11px ${getComputedStyle(holder).fontFamily}`;
-    frames(context, film, seconds, width, 0, 84);
+    frames(context, film, seconds, width, 0, 84, shots.map((shot) => shot.start_s));
     context.textBaseline = "top";
     for (const [n, shot] of shots.entries()) {
       const x = (shot.start_s / seconds) * width;

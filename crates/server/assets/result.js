@@ -3,6 +3,7 @@ import { clock, make, say } from "./words.js";
 import { papers } from "./jobs.js";
 import { beats, heard, timeline } from "./timeline.js";
 import { strip } from "./strip.js";
+import { peaks } from "./wave.js";
 import { cues, figures, reasons } from "./sheet.js";
 import { mix, sections, takes } from "./takes.js";
 
@@ -14,7 +15,9 @@ async function json(url) {
 }
 
 /** What the timeline draws, from whichever sections the document has. */
-async function lines(id, kind, document) {
+async function lines(job, kind, document) {
+  const { id } = job;
+  const heardIn = (role) => job.inputs.find((input) => input.role === role);
   const hits = heard(document);
   const footage = document.footage?.duration_s;
   if (kind === "score") {
@@ -33,8 +36,8 @@ async function lines(id, kind, document) {
     const struck = (document.sync?.offsets ?? []).map(([time_s, ms]) => ({ time_s, ms, taken: true, kind: "hit", heard: Math.abs(ms) <= document.sync.frame_s * 1000 + 0.5 }));
     return {
       seconds: hearing.duration_s ?? 0, film: null, hits: struck, cuts: [],
-      // Loudness, with its onsets standing out as they do to the ear.
-      peaks: hearing.curves?.loudness?.map((loud, n) => Math.min(1, 0.55 * loud ** 1.5 + 0.45 * (hearing.curves.onset?.[n] ?? 0))),
+      // Of a song too long to be decoded here: loudness, with its onsets standing out as they do to the ear.
+      peaks: (await peaks(heardIn("song"))) ?? hearing.curves?.loudness?.map((loud, n) => Math.min(1, 0.55 * loud ** 1.5 + 0.45 * (hearing.curves.onset?.[n] ?? 0))),
       form: (hearing.sections ?? []).map((part, n) => ({ start_s: part.start_s, end_s: part.end_s, name: part.words?.slice(0, 3).join(", ") ?? `${n + 1}` })),
       beats: (hearing.beats ?? []).map((beat, n) => ({ time: beat.time_s ?? beat, first: beat.downbeat ?? n % first === 0 })),
     };
@@ -42,7 +45,7 @@ async function lines(id, kind, document) {
   const struck = (document.sync?.offsets ?? []).map(([time_s, ms]) => ({ time_s, ms, taken: true, kind: "hit", heard: Math.abs(ms) <= document.sync.frame_s * 1000 + 0.5 }));
   return {
     seconds: footage ?? document.sighting?.duration_s ?? 0, film: null, hits: struck.length ? struck : hits,
-    peaks: document.sighting?.curves?.motion, cuts: [], form: [], beats: [],
+    peaks: await peaks(heardIn("audio") ?? heardIn("file")), cuts: [], form: [], beats: [],
   };
 }
 
@@ -79,7 +82,7 @@ export async function result(place) {
   const panels = place.querySelector("[data-panels]");
   const room = holder.querySelector(".lines");
   const [job, document] = await Promise.all([json(`/api/v1/jobs/${id}`), papers(id)]);
-  const score = await lines(id, kind, document);
+  const score = await lines(job, kind, document);
   holder.firstChild.replaceWith(transport(video, score.seconds, score.hits));
   video.removeAttribute("controls");
   timeline(room, video, score);

@@ -1,9 +1,9 @@
 // A tab's form: drop, send with progress, go on to the job.
 import { say } from "./words.js";
-import { tell } from "./jobs.js";
+import { named, tell } from "./jobs.js";
 
 /** The names of chosen files where the hint stood. */
-function named(input) {
+function chosen(input) {
   const place = input.closest(".drop")?.querySelector("[data-chosen]");
   if (!place) return;
   place.dataset.usual ??= place.textContent;
@@ -42,7 +42,7 @@ function send(form, data) {
     tell(wrong, { detail: say("wrong.network") });
   };
   request.open("POST", "/api/v1/jobs");
-  request.setRequestHeader("Idempotency-Key", crypto.randomUUID());
+  request.setRequestHeader("Idempotency-Key", named());
   request.send(data);
 }
 
@@ -55,7 +55,7 @@ export function start(form) {
   for (const input of form.querySelectorAll("input[type=file]")) {
     const drop = input.closest(".drop");
     input.addEventListener("change", () => {
-      named(input);
+      chosen(input);
       const open = form.querySelector("[data-brief]")?.open;
       // A clip is watched as soon as it is here; who has begun to say more is left to say it.
       if (input.files.length && !open && (tab === "video" || tab === "picture")) {

@@ -15,17 +15,21 @@ export async function strip(url) {
   return facts && image ? { ...facts, image } : null;
 }
 
-/** Draws frames side by side in a row of `height`, each the one shown at its place in time. */
-export function frames(pen, film, seconds, width, y, height) {
+/** Draws frames side by side in a row of `height`, shot by shot, each the one shown at its place in time. */
+export function frames(pen, film, seconds, width, y, height, cuts = []) {
   const across = (film.width / film.height) * height;
-  for (let x = 0; x < width; x += across) {
-    const time = ((x + across / 2) / width) * seconds;
-    let nearest = 0;
-    film.times_s.forEach((at, place) => {
-      if (Math.abs(at - time) < Math.abs(film.times_s[nearest] - time)) nearest = place;
-    });
-    const shown = Math.min(across, width - x);
-    pen.drawImage(film.image, nearest * film.width, 0, film.width * (shown / across), film.height, x, y, shown, height);
+  const edges = [0, ...cuts.filter((cut) => cut > 0 && cut < seconds), seconds];
+  for (let shot = 0; shot + 1 < edges.length; shot += 1) {
+    const [from, to] = [edges[shot], edges[shot + 1]];
+    const end = (to / seconds) * width;
+    const inside = film.times_s.map((at, place) => ({ at, place })).filter(({ at }) => at >= from - 1e-3 && at < to - 1e-3);
+    for (let x = (from / seconds) * width; x < end - 0.5; x += across) {
+      const shown = Math.min(across, end - x);
+      const time = ((x + shown / 2) / width) * seconds;
+      const among = inside.length ? inside : film.times_s.map((at, place) => ({ at, place }));
+      const nearest = among.reduce((best, one) => (Math.abs(one.at - time) < Math.abs(best.at - time) ? one : best));
+      pen.drawImage(film.image, nearest.place * film.width, 0, film.width * (shown / across), film.height, x, y, shown, height);
+    }
   }
 }
 

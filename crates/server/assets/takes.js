@@ -3,9 +3,7 @@ import { clock, make, say } from "./words.js";
 import { ended, goOn, tell } from "./jobs.js";
 import { show } from "./page.js";
 import { pen } from "./strip.js";
-
-/** Sound beyond this is not fetched whole to draw its wave, bytes. */
-const DRAWN = 40e6;
+import { peaks } from "./wave.js";
 
 /** A heading and what belongs under it. */
 function panel(name, id, ...children) {
@@ -47,22 +45,19 @@ async function run(controls, status, wrong, work) {
 }
 
 /** The wave of a take, drawn small. */
-async function wave(canvas, url) {
-  const bytes = await (await fetch(url)).arrayBuffer();
-  const sound = await new OfflineAudioContext(1, 1, 22050).decodeAudioData(bytes);
-  const samples = sound.getChannelData(0);
+async function wave(canvas, source) {
+  const heights = await peaks(source, 600);
+  if (!heights) return canvas.remove();
   const draw = () => {
     const { context, width, height } = pen(canvas);
     context.fillStyle = getComputedStyle(canvas).color;
     for (let x = 0; x < width; x += 3) {
-      const from = Math.floor((x / width) * samples.length);
-      const to = Math.floor(((x + 3) / width) * samples.length);
-      let peak = 0;
-      for (let place = from; place < to; place += 8) peak = Math.max(peak, Math.abs(samples[place]));
-      context.fillRect(x, height / 2 - Math.max(0.5, peak * height * 0.5), 2, Math.max(1, peak * height));
+      const tall = Math.max(1, heights[Math.floor((x / width) * heights.length)] * height);
+      context.fillRect(x, (height - tall) / 2, 2, tall);
     }
   };
   new ResizeObserver(draw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }
 
 /** Takes side by side; each can be heard against the same picture. */
@@ -105,7 +100,7 @@ export function takes(context) {
   ranked.forEach((take, place) => {
     const source = place ? file(`take-${place + 1}.wav`) : file("sound.wav") ?? file("film.mp4");
     const canvas = make("canvas", { "aria-hidden": "true" });
-    if (source && source.bytes < DRAWN) wave(canvas, source.url).catch(() => canvas.remove());
+    if (source) wave(canvas, source);
     const hear = source ? make("button.quiet-button", { type: "button", "aria-pressed": String(place === 0), onclick: () => listen(place) }, say(place ? "takes.listen" : "takes.back")) : null;
     const use = place ? make("button.quiet-button", { type: "button", onclick: () => run([use], status, wrong, () => again(context, { seed: take.seed, takes: 1 }, { deliver: job.deliver }, status, wrong)) }, say("takes.use")) : make("small", {}, say("takes.infilm"));
     cards.push(make(`article.take${place ? "" : ".on"}`, {},

@@ -61,7 +61,7 @@ export function timeline(holder, video, score) {
     context.textBaseline = "middle";
     if (score.film) {
       context.globalAlpha = played ? 1 : 0.62;
-      frames(context, score.film, seconds, width, rows.strip.y, rows.strip.h);
+      frames(context, score.film, seconds, width, rows.strip.y, rows.strip.h, score.cuts);
       context.globalAlpha = 1;
       for (const cut of score.cuts ?? []) {
         context.fillStyle = "#0d0f10";

@@ -146,7 +146,12 @@ async fn document(app: &App, job: &Job) -> Result<Value, Problem> {
 }
 
 async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> Result<Response, Problem> {
-    let job = found(&app, &id).await?;
+    let job = match found(&app, &id).await {
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
+            return start(&app, tongue, "video", Some(&problem)).await;
+        }
+        job => job?,
+    };
     let document = document(&app, &job).await?;
     let text = |place: &str| {
         let value = document.pointer(place).and_then(Value::as_str);

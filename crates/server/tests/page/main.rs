@@ -91,13 +91,20 @@ fn a_person_does_not_get_from_a_clip_to_a_film_in_a_browser() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let clip = folder.path().join("street.mp4");
-    // Four seconds with three shots of the real clip: as small as a clip with cuts can be.
+    let pictures = std::env::var_os("SYNCHRESIS_PAGE_PICTURES");
+    // Four seconds with three shots of the real clip: as small as a clip with cuts can be. Pictures show more of it.
+    let length = if pictures.is_some() { "10" } else { "4" };
     let bikes = media.join("bikes.mp4");
-    ffmpeg(&["-i", &bikes.display().to_string(), "-t", "4", "-c", "copy"], &clip);
+    ffmpeg(&["-i", &bikes.display().to_string(), "-t", length, "-c", "copy"], &clip);
     let picture = folder.path().join("street.jpg");
     ffmpeg(
         &["-ss", "2", "-i", &bikes.display().to_string(), "-frames:v", "1"],
         &picture,
+    );
+    let song = folder.path().join("song.wav");
+    ffmpeg(
+        &["-f", "lavfi", "-i", "sine=frequency=220:beep_factor=4:duration=4"],
+        &song,
     );
 
     let stop = CancellationToken::new();
@@ -120,7 +127,7 @@ fn a_person_does_not_get_from_a_clip_to_a_film_in_a_browser() {
         .args([&clip, &picture])
         .arg(folder.path())
         .env("CHROMIUM", chromium);
-    if let Some(pictures) = std::env::var_os("SYNCHRESIS_PAGE_PICTURES") {
+    if let Some(pictures) = pictures {
         way.arg(pictures);
     }
     let walked = way.output().expect("node runs");

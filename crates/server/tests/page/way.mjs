@@ -1,5 +1,5 @@
 // The user's way through the page, in a real browser: node way.mjs URL CLIP PICTURE FOLDER [PICTURES]
-// FOLDER takes what is downloaded; PICTURES, where given, takes pictures of the tabs. Says `ok` for each thing that holds.
+// FOLDER holds song.wav and takes what is downloaded; PICTURES, where given, takes pictures of the tabs. Says `ok` for each thing that holds.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
@@ -187,6 +187,22 @@ await page.waitForSelector(".panels", { timeout: 180_000 });
 assert.ok(Math.abs((await page.evaluate(() => document.querySelector("video").duration)) - 4) < 0.2);
 ok("a picture is scored for as long as asked");
 
+// What was not made yet is made when it is asked for.
+await page.goto(first);
+await page.locator(".prepare").getByRole("button", { name: "Stems" }).click();
+await page.waitForSelector(".files a:has-text('Stems')", { timeout: 120_000 });
+ok("stems are made when they are asked for");
+
+// A song and pictures become a film.
+await page.goto(`${url}/film`);
+await page.setInputFiles("#song", `${folder}/song.wav`);
+await page.setInputFiles("#art", [picture, picture]);
+await page.getByRole("radio", { name: /^cut/ }).check();
+await page.getByRole("button", { name: "Paint the film" }).click();
+await page.waitForSelector(".panels .figure", { timeout: 240_000 });
+assert.ok(Math.abs((await page.evaluate(() => document.querySelector("video").duration)) - 4) < 0.2);
+ok("a song becomes a film");
+
 // A film is judged.
 await page.goto(`${url}/evaluate`);
 await page.setInputFiles("#file", `${folder}/film.mp4`);
@@ -202,6 +218,12 @@ await page.waitForSelector("[data-wrong]:not([hidden])");
 assert.match(await page.locator("[data-wrong]").textContent(), /not\.mp4/);
 ok("a file that is no film is refused in words");
 complaints.splice(0, complaints.length, ...complaints.filter((line) => !/415|422/.test(line)));
+
+// A job that is forgotten is told as such.
+assert.equal((await page.goto(`${url}/jobs/00000000000000000000000000`)).status(), 404);
+assert.match(await page.locator(".wrong").first().textContent(), /no such job/);
+complaints.splice(0, complaints.length, ...complaints.filter((line) => !/404/.test(line)));
+await page.goto(url);
 
 // The history is there, and a phone has no sideways scroll.
 assert.ok((await page.locator(".reel").count()) >= 5);
