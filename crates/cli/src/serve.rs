@@ -141,7 +141,10 @@ fn run<F: Future<Output = Result<(), synchresis_server::ServerError>>>(
     place: &Place,
     task: impl FnOnce(CancellationToken) -> F,
 ) -> Result<(), Failure> {
+    // A few threads even on a small machine: an answer does not wait while an upload is hashed.
+    let threads = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|e| Failure::new(1, format!("starting: {e}")))?;
