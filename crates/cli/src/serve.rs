@@ -24,7 +24,7 @@ struct ShareArgs {
     /// Where uploads and results lie: a folder that every worker sees, or s3://bucket/prefix with AWS_ACCESS_KEY_ID,
     /// AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL in the environment. A folder in the data folder by default.
     #[arg(long, value_name = "URL", help_heading = "Storage")]
-    objects: Option<String>,
+    store: Option<String>,
     /// A worker that was not heard of for so many seconds is taken for dead, and its jobs are given to others.
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(4..=3600), help_heading = "Work")]
     lease: u64,
@@ -123,7 +123,7 @@ fn config(share: &ShareArgs, place: &Place, global: &PlaceArgs) -> Result<Config
         machine,
         data_dir,
         database: share.database.clone(),
-        objects: share.objects.clone(),
+        objects: share.store.clone(),
         object_options: std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         token: None,

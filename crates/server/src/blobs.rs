@@ -65,7 +65,7 @@ impl Blobs {
             .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
         else {
             return Err(ServerError::Setting(format!(
-                "--objects {url}: s3://bucket/prefix and folders are known"
+                "--store {url}: s3://bucket/prefix and folders are known"
             )));
         };
         // Already there if something else put it there: just as good.
@@ -90,7 +90,7 @@ impl Blobs {
     #[cfg(not(feature = "s3"))]
     fn remote(url: &str, _options: &[(String, String)]) -> Result<Self, ServerError> {
         Err(ServerError::Setting(format!(
-            "--objects {url}: this build knows folders alone\nhint: build it with --features s3"
+            "--store {url}: this build knows folders alone\nhint: build it with --features s3"
         )))
     }
 
