@@ -2555,7 +2555,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__serve)
-            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2613,7 +2613,7 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --objects)
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2747,7 +2747,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__worker)
-            opts="-q -v -h -V --jobs --data-dir --database --objects --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --jobs --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2765,7 +2765,7 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --objects)
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
