@@ -10,7 +10,7 @@ ART ?=
 ## Score a real clip and say where the film, the document and the picture of what happened are.
 demo:
 	@scripts/setup demo
-	@$(CARGO) build --release --locked --package synchresis-cli
+	@$(CARGO) build --release --locked --package synchresis-cli --no-default-features
 	@scripts/demo "$(CLIP)"
 
 ## The fast tests: every room, and whole commands on small real media.

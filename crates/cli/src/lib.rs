@@ -11,6 +11,7 @@ mod film;
 mod logging;
 mod place;
 mod score;
+#[cfg(feature = "server")]
 mod serve;
 mod stage;
 mod styles;
@@ -61,8 +62,10 @@ enum Command {
     /// Put the figures of two films, or of two documents, side by side.
     Compare(compare::Args),
     /// Open the studio to a browser and to programs: a page, an API, jobs.
+    #[cfg(feature = "server")]
     Serve(serve::ServeArgs),
     /// Do jobs that a server took, on this machine or another.
+    #[cfg(feature = "server")]
     Worker(serve::WorkerArgs),
     /// List the styles.
     Styles(styles::Args),
@@ -93,7 +96,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match &cli.command {
+        #[cfg(feature = "server")]
         Command::Serve(args) => logging::serve(&cli.place, args.log_json()),
+        #[cfg(feature = "server")]
         Command::Worker(args) => logging::serve(&cli.place, args.log_json()),
         _ => logging::begin(&cli.place),
     }
@@ -112,7 +117,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Film(args) => film::run(&args, &place),
         Command::Evaluate(args) => evaluate::run(&args, &place),
         Command::Compare(args) => compare::run(&args, &place),
+        #[cfg(feature = "server")]
         Command::Serve(args) => serve::serve(&args, &place, &cli.place),
+        #[cfg(feature = "server")]
         Command::Worker(args) => serve::work(&args, &place, &cli.place),
         Command::Styles(args) => styles::run(&args),
         Command::Doctor => doctor::run(&place),

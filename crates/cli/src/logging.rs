@@ -1,7 +1,9 @@
 //! Logs go to stderr, in words.
 
+#[cfg(feature = "server")]
 use std::io::IsTerminal;
 
+#[cfg(feature = "server")]
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -26,6 +28,7 @@ pub(crate) fn begin(args: &PlaceArgs) {
 }
 
 /// The same for a process that stays: what it does is told as well, with the time, in words or as JSON.
+#[cfg(feature = "server")]
 pub(crate) fn serve(args: &PlaceArgs, json: bool) {
     let level = match (args.quiet, args.verbose) {
         (true, _) => "error",

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+#[cfg(feature = "server")]
 use synchresis_server::Machine;
 use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
 
@@ -73,11 +74,13 @@ pub(crate) struct PlaceArgs {
 
 impl PlaceArgs {
     /// Whether the person set how long an input may be.
+    #[cfg(feature = "server")]
     pub(crate) fn limits_duration(&self) -> bool {
         self.limit_duration.is_some()
     }
 
     /// Whether the person wants nothing kept in the usual cache.
+    #[cfg(feature = "server")]
     pub(crate) fn caches_nowhere(&self) -> bool {
         self.no_cache
     }
@@ -111,6 +114,7 @@ pub(crate) struct Place {
     tools: OnceLock<Tools>,
     limits: Limits,
     cache: Cache,
+    #[cfg(feature = "server")]
     cache_bytes: u64,
     banks: Vec<PathBuf>,
     model_folder: Option<PathBuf>,
@@ -166,6 +170,7 @@ impl Place {
             tools: OnceLock::new(),
             limits: args.limits(),
             cache,
+            #[cfg(feature = "server")]
             cache_bytes: bytes,
             banks: bank_folders(),
             model_folder: args
@@ -182,6 +187,7 @@ impl Place {
     }
 
     /// The same machine for jobs of a server.
+    #[cfg(feature = "server")]
     pub(crate) fn machine(&self) -> Machine {
         Machine {
             ffmpeg: self.ffmpeg.clone(),
