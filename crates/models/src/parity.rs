@@ -171,7 +171,7 @@ fn yolo(size: Size, fixture: &Fixture, folder: &Path) -> YoloV9 {
     yolo
 }
 
-fn heads_agree(size: Size, name: &str) {
+fn heads_agree(size: Size, name: &str, most: f32) {
     let fixture = Fixture::open(&format!("yolov9-{name}.safetensors"));
     let folder = tempfile::tempdir().expect("a folder");
     let mut yolo = yolo(size, &fixture, folder.path());
@@ -180,20 +180,22 @@ fn heads_agree(size: Size, name: &str) {
     assert_eq!(heads.len(), 6);
     for (i, head) in heads.iter().enumerate() {
         let apart = apart(&sampled(&head.data), &fixture.floats(&format!("head{i}")));
-        assert!(apart < 1e-4, "head {i} of size {name} is {apart} off");
+        assert!(apart < most, "head {i} of size {name} is {apart} off");
     }
 }
 
 #[test]
 fn yolov9_t_differs_from_the_reference() {
-    heads_agree(Size::T, "t");
+    heads_agree(Size::T, "t", 1e-4);
 }
 
 #[test]
 #[ignore = "seconds: make test-all"]
 fn a_larger_yolov9_differs_from_the_reference() {
     for (size, name) in [(Size::S, "s"), (Size::M, "m"), (Size::C, "c"), (Size::E, "e")] {
-        heads_agree(size, name);
+        // Random weights this deep amplify rounding: in single precision the reference itself is up to 7.4e-5 off what it
+        // computes in double.
+        heads_agree(size, name, 2e-4);
     }
 }
 
