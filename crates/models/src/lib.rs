@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 mod error;
+#[allow(dead_code, reason = "the layers are a vocabulary that models choose from")]
 mod graph;
 pub mod image;
 pub mod medoids;

@@ -18,7 +18,7 @@ use crate::yolov9::{Keep, Size, YoloV9};
 use crate::{resnet18, yolov9};
 
 /// `count` numbers in [0, 1) that belong to `name`: FNV-1a, then SplitMix64.
-fn drawn(name: &str, count: usize) -> impl Iterator<Item = f64> {
+pub(crate) fn drawn(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
     });
@@ -31,7 +31,7 @@ fn drawn(name: &str, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-fn between(name: &str, count: usize, (low, high): (f64, f64)) -> Vec<f32> {
+pub(crate) fn between(name: &str, count: usize, (low, high): (f64, f64)) -> Vec<f32> {
     drawn(name, count).map(|u| (low + (high - low) * u) as f32).collect()
 }
 
@@ -57,7 +57,7 @@ fn limits(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
 
 /// Notes what a graph asks for.
 #[derive(Default)]
-struct Wanted(RefCell<BTreeMap<String, Vec<usize>>>);
+pub(crate) struct Wanted(RefCell<BTreeMap<String, Vec<usize>>>);
 
 impl Weights for Wanted {
     fn tensor(&self, _model: &'static str, name: &str, shape: &[usize]) -> Result<Stored, ModelError> {
@@ -74,7 +74,7 @@ impl Weights for Wanted {
 
 impl Wanted {
     /// Writes a checkpoint with all that was asked for.
-    fn write(&self, path: &Path, gain: f64) {
+    pub(crate) fn write(&self, path: &Path, gain: f64) {
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
             .0
             .borrow()
@@ -94,20 +94,20 @@ impl Wanted {
     }
 }
 
-struct Fixture(Vec<u8>);
+pub(crate) struct Fixture(Vec<u8>);
 
 impl Fixture {
-    fn open(name: &str) -> Self {
+    pub(crate) fn open(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
         Self(std::fs::read(path).expect("a fixture"))
     }
 
-    fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         let all = SafeTensors::deserialize(&self.0).expect("safetensors");
         all.tensor(name).expect("it is there").data().to_vec()
     }
 
-    fn floats(&self, name: &str) -> Vec<f32> {
+    pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
         let bytes = self.bytes(name);
         bytes
             .as_chunks::<4>()
@@ -117,14 +117,14 @@ impl Fixture {
             .collect()
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let all = SafeTensors::deserialize(&self.0).expect("safetensors");
         all.names().into_iter().map(str::to_owned).collect()
     }
 }
 
 /// The library that `scripts/setup test` unpacked, or the one that the environment names.
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     let named = std::env::var_os("SYNCHRESIS_ORT_LIB").map(PathBuf::from);
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/onnxruntime/libonnxruntime.so");
     let mac = unpacked.with_file_name("libonnxruntime.dylib");
@@ -133,13 +133,13 @@ fn runtime() -> Runtime {
 }
 
 /// Largest difference, as a share of the largest value.
-fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
+pub(crate) fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
     let scale = theirs.iter().fold(1e-12f32, |m, x| m.max(x.abs()));
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
 }
 
-fn sampled(values: &[f32]) -> Vec<f32> {
+pub(crate) fn sampled(values: &[f32]) -> Vec<f32> {
     let step = values.len().div_ceil(3000).max(1);
     values.iter().step_by(step).copied().collect()
 }

@@ -46,7 +46,7 @@ impl ResNet18 {
     /// The latent of planes that are already scaled.
     pub(crate) fn forward(&mut self, planes: &[f32], width: usize, height: usize) -> Result<Tensor, ModelError> {
         let shape = [1, 3, height, width];
-        let mut out = self.net.run(&[("image", Feed(&shape, planes))])?;
+        let mut out = self.net.run(&[("image", Feed::F32(&shape, planes))])?;
         Ok(out.remove(0))
     }
 }

@@ -108,7 +108,12 @@ impl Runtime {
 }
 
 /// What goes into a graph: lengths of the axes, and the numbers.
-pub(crate) struct Feed<'a>(pub(crate) &'a [usize], pub(crate) &'a [f32]);
+#[allow(dead_code, reason = "whole numbers go into models that read text")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Feed<'a> {
+    F32(&'a [usize], &'a [f32]),
+    I64(&'a [usize], &'a [i64]),
+}
 
 /// What comes out: numbers, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,9 +138,12 @@ impl Net {
         let mut run = || -> ort::Result<Vec<Tensor>> {
             let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
             let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
-            for (name, Feed(lengths, data)) in feeds {
-                let value = TensorRef::from_array_view((shape(lengths), *data))?;
-                inputs.push(((*name).into(), value.into()));
+            for (name, feed) in feeds {
+                let value = match feed {
+                    Feed::F32(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
+                    Feed::I64(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
+                };
+                inputs.push(((*name).into(), value));
             }
             let outputs = self.session.run(inputs)?;
             outputs

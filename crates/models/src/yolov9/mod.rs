@@ -79,7 +79,7 @@ impl YoloV9 {
 
     /// Class logits and distances to the four sides (in cells) of each head.
     pub(crate) fn heads(&mut self, planes: &[f32], width: usize, height: usize) -> Result<Vec<Tensor>, ModelError> {
-        self.net.run(&[("image", Feed(&[1, 3, height, width], planes))])
+        self.net.run(&[("image", Feed::F32(&[1, 3, height, width], planes))])
     }
 }
 

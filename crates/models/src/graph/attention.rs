@@ -1,0 +1,100 @@
+//! Attention, over heads that lie side by side in the last axis.
+
+use super::{Graph, Value};
+use crate::error::ModelError;
+use crate::onnx::Attribute;
+
+/// The heads of an attention.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heads {
+    pub(crate) count: usize,
+    /// What the products of queries and keys are multiplied by; none: 1 / √(width of a head).
+    pub(crate) scale: Option<f32>,
+}
+
+impl Heads {
+    /// So many, scaled as usual.
+    pub(crate) const fn of(count: usize) -> Self {
+        Self { count, scale: None }
+    }
+}
+
+/// The projections of an attention and their names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attention<'a> {
+    /// Queries, keys, values, and what comes out: `to_q`, `to_k`, `to_v`, `to_out.0` in diffusers.
+    pub(crate) names: [&'a str; 4],
+    /// Width of what asks (and of what comes out), of all heads together, of what is asked.
+    pub(crate) widths: [usize; 3],
+    /// Whether queries, keys and values have a bias.
+    pub(crate) bias: bool,
+    /// Whether what comes out has one.
+    pub(crate) bias_out: bool,
+    pub(crate) heads: Heads,
+}
+
+impl Graph<'_> {
+    /// Attention of queries N × S × width over keys N × T × width and values N × T × any width, with as many heads in each:
+    /// N × S × values' width. `bias` is added before the softmax: (1 or N) × (1 or heads) × S × T.
+    pub(crate) fn attend(
+        &mut self,
+        (queries, keys, values): (&Value, &Value, &Value),
+        heads: Heads,
+        bias: Option<&Value>,
+    ) -> Value {
+        let mut attributes = vec![("num_heads", Attribute::Int(heads.count as i64))];
+        if let Some(scale) = heads.scale {
+            attributes.push(("scale", Attribute::Float(scale)));
+        }
+        let none = Self::nothing();
+        let mut inputs = vec![queries, keys, values];
+        if let Some(bias) = bias {
+            inputs.extend([&none, &none, bias]);
+        }
+        self.contributed("MultiHeadAttention", &inputs, &attributes)
+    }
+
+    /// An attention with its projections: `x` N × S × width asks `context` N × T × its width (itself, where there is none).
+    pub(crate) fn attention(
+        &mut self,
+        x: &Value,
+        context: Option<&Value>,
+        attention: Attention<'_>,
+        bias: Option<&Value>,
+    ) -> Result<Value, ModelError> {
+        let Attention {
+            names: [q, k, v, out],
+            widths: [width, inner, asked],
+            ..
+        } = attention;
+        let context = context.unwrap_or(x);
+        let queries = self.linear(x, q, (width, inner), attention.bias)?;
+        let keys = self.linear(context, k, (asked, inner), attention.bias)?;
+        let values = self.linear(context, v, (asked, inner), attention.bias)?;
+        let y = self.attend((&queries, &keys, &values), attention.heads, bias);
+        self.linear(&y, out, (inner, width), attention.bias_out)
+    }
+
+    /// A bias of attention from a mask N × T of floats, 1 for what may be seen and 0 for what may not: N × 1 × 1 × T, which
+    /// [`Graph::wide_bias`] spreads over queries.
+    pub(crate) fn mask_bias(&mut self, mask: &Value) -> Value {
+        let one = self.floats(&[1.0], &[1]);
+        let least = self.floats(&[f32::MIN], &[1]);
+        let hidden = self.op("Sub", &[&one, mask], &[]);
+        let bias = self.multiply(&hidden, &least);
+        let axes = self.ints(&[1, 2]);
+        self.op("Unsqueeze", &[&bias, &axes], &[])
+    }
+
+    /// A bias … × 1 × T for each of the queries N × S × width.
+    pub(crate) fn wide_bias(&mut self, bias: &Value, queries: &Value) -> Value {
+        let one = self.ints(&[1]);
+        let length = self.op(
+            "Shape",
+            &[queries],
+            &[("start", Attribute::Int(1)), ("end", Attribute::Int(2))],
+        );
+        let shape = self.concat(&[&one, &one, &length, &one], 0);
+        self.op("Expand", &[bias, &shape], &[])
+    }
+}
