@@ -14,6 +14,7 @@ mod onnx;
 mod parity;
 pub mod resnet18;
 mod runtime;
+pub mod tokens;
 pub mod yolov9;
 
 pub use checkpoint::Checkpoint;
