@@ -44,7 +44,7 @@ def limits(name, shape, gain):
         return -9.0, -5.0
     if len(shape) == 1 and name.endswith("weight"):
         return 0.8, 1.2
-    if len(shape) == 1:
+    if len(shape) <= 1:
         return -0.1, 0.1
     # What is summed from many branches is softer.
     summed = len(shape) == 4 and shape[2] == 1 and name.count(".") == 2

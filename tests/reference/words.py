@@ -18,7 +18,7 @@ import torch
 from safetensors.numpy import save_file
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
-from eyes import drawn, photo, sample, tensor
+from eyes import fill, photo, sample
 
 CORPUS = """A calm rainy evening at the sea, and a train that leaves the station.
 The street is crowded with people; it's summer, they're dancing and we've music.
@@ -104,11 +104,67 @@ def make_tokenizers(out):
         print(name, len(tok), said[1]["ids"][:12], repr(said[1]["decoded"]), tok.special_tokens_map)
 
 
+def said(prefix, outputs, projected):
+    named = {"last": outputs.last_hidden_state, "pooled": outputs.pooler_output} if hasattr(outputs, "pooler_output") else {
+        "last": outputs.last_hidden_state}
+    return {f"{prefix}.{k}": sample(v.numpy()) for k, v in {**named, "projected": projected}.items()}
+
+
+def make_clip(out):
+    from PIL import Image
+    from transformers import (AutoTokenizer, CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig,
+                              CLIPVisionModelWithProjection)
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+    folder = out / "clip"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    vocab = 702
+    text = dict(vocab_size=vocab, hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=24,
+                bos_token_id=0, eos_token_id=1, pad_token_id=1)
+    image = dict(hidden_size=64, intermediate_size=112, num_hidden_layers=3, num_attention_heads=4, image_size=40, patch_size=8)
+    from transformers import PreTrainedTokenizerFast
+    words = PreTrainedTokenizerFast(tokenizer_file=str(out / "tokens/clip/whole.json"), pad_token="<|endoftext|>")
+    texts = SENTENCES[:3] + ["a train that leaves"]
+    ids = words(texts, padding="max_length", truncation=True, max_length=24, return_tensors="pt")
+    picture = Image.fromarray(photo("clip", 90, 61))
+    planes = torch.from_numpy(np.array(CLIPImageProcessorPil(size={"shortest_edge": 40}, crop_size=40)(picture)["pixel_values"]))
+    large = CLIPImageProcessorPil()(Image.fromarray(photo("clip", 300, 231)))["pixel_values"][0]
+    stored = {"ids": ids["input_ids"].numpy(), "mask": ids["attention_mask"].numpy(), "planes": planes.numpy(), "large": sample(large)}
+    both = fill(CLIPModel(CLIPConfig(text_config=text, vision_config=image, projection_dim=40)))
+    with torch.no_grad():
+        seen = both.text_model(**ids)
+        stored |= said("both.text", seen, both.text_projection(seen.pooler_output))
+        unmasked = both.text_model(input_ids=ids["input_ids"])
+        stored["both.text.unmasked"] = sample(unmasked.last_hidden_state.numpy())
+        seen = both.vision_model(planes)
+        stored |= said("both.image", seen, both.visual_projection(seen.pooler_output))
+        found = both(**ids, pixel_values=planes)
+        stored["shares"] = found.logits_per_image.softmax(-1).numpy()
+    (folder / "both.json").write_text(json.dumps(both.config.to_dict(), indent=1, default=str))
+    # The towers of a diffusers pipeline, with GELU, and with the wrong closing token that old configurations name.
+    tower = fill(CLIPTextModelWithProjection(CLIPTextConfig(**{**text, "eos_token_id": 2}, hidden_act="gelu", projection_dim=56)))
+    eye = fill(CLIPVisionModelWithProjection(CLIPVisionConfig(**image, hidden_act="gelu", projection_dim=56)))
+    legacy = ids["input_ids"].clone()
+    legacy[ids["attention_mask"] == 0] = 0
+    legacy[legacy == 1] = vocab - 1
+    with torch.no_grad():
+        outputs = tower(legacy)
+        stored |= said("text", outputs, outputs.text_embeds)
+        outputs = eye(planes)
+        stored |= said("image", outputs, outputs.image_embeds)
+    stored["legacy"] = legacy.numpy()
+    (folder / "text.json").write_text(json.dumps(tower.config.to_dict(), indent=1, default=str))
+    (folder / "image.json").write_text(json.dumps(eye.config.to_dict(), indent=1, default=str))
+    print({k: (v.shape, float(np.abs(v).mean())) for k, v in stored.items()}, stored["shares"])
+    save_file({k: np.ascontiguousarray(v) for k, v in stored.items()}, folder / "said.safetensors")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True)
     options = parser.parse_args()
     make_tokenizers(options.out)
+    make_clip(options.out)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 //! Nothing here is downloaded, and no checkpoint's code is ever run.
 
 pub mod checkpoint;
+pub mod clip;
 mod error;
 #[allow(dead_code, reason = "the layers are a vocabulary that models choose from")]
 mod graph;

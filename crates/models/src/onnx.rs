@@ -24,6 +24,40 @@ impl Element {
             Self::I64 | Self::F64 => 8,
         }
     }
+
+    /// Numbers of this type, little-endian, as 32-bit floats; none for whole numbers.
+    pub(crate) fn floats(self, bytes: &[u8]) -> Option<Vec<f32>> {
+        let (pairs, fours, eights) = (
+            bytes.as_chunks::<2>().0,
+            bytes.as_chunks::<4>().0,
+            bytes.as_chunks::<8>().0,
+        );
+        Some(match self {
+            Self::F32 => fours.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Self::F16 => pairs.iter().map(|b| half(u16::from_le_bytes(*b))).collect(),
+            Self::Bf16 => {
+                let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+                pairs.iter().map(wide).collect()
+            }
+            Self::F64 => eights.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+            Self::U8 | Self::I32 | Self::I64 => return None,
+        })
+    }
+}
+
+/// A half-precision number.
+fn half(bits: u16) -> f32 {
+    let sign = u32::from(bits >> 15) << 31;
+    let (exponent, fraction) = (u32::from(bits >> 10) & 31, u32::from(bits) & 0x3ff);
+    match exponent {
+        // Below 2^-14 the fraction counts in steps of 2^-24.
+        0 => {
+            let size = fraction as f32 / 16_777_216.0;
+            if sign == 0 { size } else { -size }
+        }
+        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
 }
 
 /// An attribute of a node.
@@ -200,6 +234,23 @@ pub(crate) fn model(name: &str, parts: &GraphParts) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_precision_is_widened_wrong() {
+        let known = [
+            (0x3c00u16, 1.0f32),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x3555, 0.333_251_95),
+        ];
+        for (bits, value) in known {
+            assert_eq!(Element::F16.floats(&bits.to_le_bytes()), Some(vec![value]));
+        }
+        assert_eq!(Element::F16.floats(&0x7c00u16.to_le_bytes()), Some(vec![f32::INFINITY]));
+        assert_eq!(Element::Bf16.floats(&[0x80, 0xbf]), Some(vec![-1.0]));
+        assert_eq!(Element::I64.floats(&[0; 8]), None);
+    }
 
     #[test]
     fn numbers_above_a_byte_or_below_zero_are_written_wrong() {

@@ -42,7 +42,7 @@ fn limits(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
     if name.ends_with("class_conv.2.bias") {
         return (-9.0, -5.0);
     }
-    if shape.len() == 1 {
+    if shape.len() <= 1 {
         return if name.ends_with("weight") {
             (0.8, 1.2)
         } else {
@@ -145,7 +145,7 @@ pub(crate) fn sampled(values: &[f32]) -> Vec<f32> {
 }
 
 /// A picture with slopes, edges and grain.
-fn photo(name: &str, width: usize, height: usize) -> Picture {
+pub(crate) fn photo(name: &str, width: usize, height: usize) -> Picture {
     let mut grain = drawn(name, width * height * 3);
     let mut rgb = Vec::new();
     for y in 0..height {

@@ -5,6 +5,7 @@ mod safetensors;
 mod torch;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -101,6 +102,29 @@ impl Checkpoint {
     /// The shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|t| t.shape.as_slice())
+    }
+
+    /// The numbers of a tensor, widened to 32-bit floats, row by row: for the few that arithmetic outside the graph needs.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`], [`ModelError::Shape`], [`ModelError::Checkpoint`] where it cannot be read or holds no floats.
+    pub fn floats(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let stored = self.tensor(model, name, shape)?;
+        let path = self.folder.join(&stored.file);
+        let broken = |reason: String| ModelError::Checkpoint {
+            path: path.clone(),
+            reason: format!("reading {name}: {reason}"),
+            hint: "download the model again",
+        };
+        let mut file = std::fs::File::open(&path).map_err(|e| broken(e.to_string()))?;
+        file.seek(SeekFrom::Start(stored.offset))
+            .map_err(|e| broken(e.to_string()))?;
+        let mut bytes = vec![0; stored.length as usize];
+        file.read_exact(&mut bytes).map_err(|e| broken(e.to_string()))?;
+        stored
+            .element
+            .floats(&bytes)
+            .ok_or_else(|| broken("it holds no floats".to_owned()))
     }
 
     /// Whether a tensor's name begins like this.
