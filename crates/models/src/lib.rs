@@ -5,6 +5,9 @@
 
 pub mod checkpoint;
 pub mod clip;
+mod config;
+#[allow(dead_code, reason = "blocks that models choose from")]
+pub mod diffusion;
 mod error;
 #[allow(dead_code, reason = "the layers are a vocabulary that models choose from")]
 mod graph;
@@ -16,9 +19,11 @@ mod parity;
 pub mod resnet18;
 mod runtime;
 pub mod tokens;
+pub mod torch_random;
 pub mod yolov9;
 
 pub use checkpoint::Checkpoint;
 pub use error::ModelError;
 pub use image::Picture;
 pub use runtime::{Runtime, Tensor};
+pub use torch_random::TorchRandom;

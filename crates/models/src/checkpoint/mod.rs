@@ -157,6 +157,9 @@ pub trait Weights {
     /// # Errors
     /// [`ModelError::MissingTensor`], [`ModelError::Shape`].
     fn tensor(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Stored, ModelError>;
+
+    /// Whether there is a tensor of that name and shape.
+    fn holds(&self, name: &str, shape: &[usize]) -> bool;
 }
 
 impl Weights for Checkpoint {
@@ -176,6 +179,10 @@ impl Weights for Checkpoint {
             });
         }
         Ok(stored.clone())
+    }
+
+    fn holds(&self, name: &str, shape: &[usize]) -> bool {
+        self.tensors.get(name).is_some_and(|t| t.shape == shape)
     }
 }
 

@@ -78,12 +78,15 @@ impl Graph<'_> {
     /// A bias of attention from a mask N × T of floats, 1 for what may be seen and 0 for what may not: N × 1 × 1 × T, which
     /// [`Graph::wide_bias`] spreads over queries.
     pub(crate) fn mask_bias(&mut self, mask: &Value) -> Value {
+        self.soft_mask_bias(mask, f32::MIN)
+    }
+
+    /// The same, where what may not be seen gets `hidden` instead of the least of numbers.
+    pub(crate) fn soft_mask_bias(&mut self, mask: &Value, hidden: f32) -> Value {
         let one = self.floats(&[1.0], &[1]);
-        let least = self.floats(&[f32::MIN], &[1]);
-        let hidden = self.op("Sub", &[&one, mask], &[]);
-        let bias = self.multiply(&hidden, &least);
-        let axes = self.ints(&[1, 2]);
-        self.op("Unsqueeze", &[&bias, &axes], &[])
+        let away = self.op("Sub", &[&one, mask], &[]);
+        let bias = self.scaled(&away, hidden);
+        self.unsqueeze(&bias, &[1, 2])
     }
 
     /// A bias … × 1 × T for each of the queries N × S × width.

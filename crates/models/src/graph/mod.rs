@@ -87,6 +87,11 @@ impl<'w> Graph<'w> {
         Ok(self.op("Cast", &[&value], &[("to", Attribute::Int(Element::F32 as i64))]))
     }
 
+    /// Whether the checkpoint has a tensor of that name and shape.
+    pub(crate) fn holds(&self, name: &str, shape: &[usize]) -> bool {
+        self.weights.holds(name, shape)
+    }
+
     fn fresh(&mut self) -> String {
         self.next += 1;
         format!("_{}", self.next)
