@@ -43,8 +43,8 @@ enum Command {
     Objects(stage::Args),
     /// Stage 3: the frame that stands for the film.
     Select(stage::Args),
-    /// Stage 4: the film in words.
-    Describe(stage::Args),
+    /// Stage 4: the film in words; with --caption, a song in words.
+    Describe(stage::DescribeArgs),
     /// Stage 5: words for a generating engine.
     Prompt(stage::Args),
     /// Stage 6: spot the hits and compose the music.
@@ -108,7 +108,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Frames(args) => stage::run(Stage::Frames, &args, &place),
         Command::Objects(args) => stage::run(Stage::Objects, &args, &place),
         Command::Select(args) => stage::run(Stage::Select, &args, &place),
-        Command::Describe(args) => stage::run(Stage::Describe, &args, &place),
+        Command::Describe(args) => stage::describe(&args, &place),
         Command::Prompt(args) => stage::run(Stage::Prompt, &args, &place),
         Command::Generate(args) => stage::run(Stage::Generate, &args, &place),
         Command::Render(args) => stage::run(Stage::Render, &args, &place),

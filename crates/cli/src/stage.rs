@@ -41,6 +41,38 @@ pub(crate) struct Args {
     brief: BriefArgs,
 }
 
+/// `describe` takes a song too.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DescribeArgs {
+    #[command(flatten)]
+    stage: Args,
+    /// Say what a song is, ten seconds at a time: lp-musiccaps, or lp-musiccaps=DIR or FILE. The input is the song.
+    #[arg(long, value_name = "ENGINE", help_heading = "Song")]
+    caption: Option<String>,
+}
+
+pub(crate) fn describe(args: &DescribeArgs, place: &Place) -> Result<(), Failure> {
+    let Some(caption) = &args.caption else {
+        return run(Stage::Describe, &args.stage, place);
+    };
+    let given = synchresis_studio::options::caption_engine(caption)?;
+    let stage = &args.stage;
+    if stage.inputs.is_empty() {
+        return Err(Failure::usage(
+            "describing a song: there is none\nhint: describe SONG --caption lp-musiccaps=FOLDER",
+        ));
+    }
+    batch::run(&stage.inputs, place, stage.json, |song| {
+        let document = stage.document.as_deref();
+        Ok(synchresis_studio::caption_song(
+            song,
+            given.as_deref(),
+            document,
+            place,
+        )?)
+    })
+}
+
 pub(crate) fn run(stage: Stage, args: &Args, place: &Place) -> Result<(), Failure> {
     let mut deliver = Deliver {
         document: args.document.clone(),

@@ -101,4 +101,7 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// The person asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] synchresis_cue::Cancelled),
 }

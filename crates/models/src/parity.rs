@@ -35,7 +35,7 @@ pub(crate) fn between(name: &str, count: usize, (low, high): (f64, f64)) -> Vec<
     drawn(name, count).map(|u| (low + (high - low) * u) as f32).collect()
 }
 
-fn limits(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
+pub(crate) fn limits(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
     if name.ends_with("running_var") {
         return (0.5, 1.5);
     }
@@ -80,13 +80,19 @@ impl Weights for Wanted {
 impl Wanted {
     /// Writes a checkpoint with all that was asked for.
     pub(crate) fn write(&self, path: &Path, gain: f64) {
+        self.write_with(path, |name, shape| {
+            between(name, shape.iter().product(), limits(name, shape, gain))
+        });
+    }
+
+    /// Writes a checkpoint with all that was asked for, filled as `fill` says.
+    pub(crate) fn write_with(&self, path: &Path, fill: impl Fn(&str, &[usize]) -> Vec<f32>) {
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
             .0
             .borrow()
             .iter()
             .map(|(name, shape)| {
-                let numbers = between(name, shape.iter().product(), limits(name, shape, gain));
-                let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+                let bytes = fill(name, shape).iter().flat_map(|x| x.to_le_bytes()).collect();
                 (name.clone(), shape.clone(), bytes)
             })
             .collect();

@@ -146,21 +146,61 @@ impl Net {
                 inputs.push(((*name).into(), value));
             }
             let outputs = self.session.run(inputs)?;
-            outputs
-                .iter()
-                .map(|(_, value)| {
-                    let (shape, data) = value.try_extract_tensor::<f32>()?;
-                    Ok(Tensor {
-                        shape: shape.iter().map(|d| *d as usize).collect(),
-                        data: data.to_vec(),
-                    })
-                })
-                .collect()
+            outputs.iter().map(|(_, value)| numbers(&value)).collect()
         };
-        run().map_err(|e| ModelError::Run {
-            model,
-            doing: "running it",
-            reason: e.to_string(),
-        })
+        run().map_err(|e| ran(model, &e))
+    }
+
+    /// Runs it over numbers and over results of earlier runs; the outputs stay with ONNX Runtime, in the graph's order. So the
+    /// keys and values of a text model go from step to step without being copied out and in.
+    pub(crate) fn run_kept(
+        &mut self,
+        feeds: &[(&str, Feed<'_>)],
+        kept: &[(&str, &Kept)],
+    ) -> Result<Vec<Kept>, ModelError> {
+        let model = self.model;
+        let mut run = || -> ort::Result<Vec<Kept>> {
+            let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
+            let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
+            for (name, feed) in feeds {
+                let value = match feed {
+                    Feed::F32(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
+                    Feed::I64(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
+                };
+                inputs.push(((*name).into(), value));
+            }
+            inputs.extend(kept.iter().map(|(name, value)| ((*name).into(), (&value.0).into())));
+            let mut outputs = self.session.run(inputs)?;
+            let names: Vec<String> = outputs.keys().map(str::to_owned).collect();
+            Ok(names.iter().filter_map(|name| outputs.remove(name).map(Kept)).collect())
+        };
+        run().map_err(|e| ran(model, &e))
+    }
+}
+
+/// A result that stays with ONNX Runtime, to go into a graph again.
+#[derive(Debug)]
+pub(crate) struct Kept(ort::value::DynValue);
+
+impl Kept {
+    /// Its numbers, copied out.
+    pub(crate) fn tensor(&self, model: &'static str) -> Result<Tensor, ModelError> {
+        numbers(&self.0).map_err(|e| ran(model, &e))
+    }
+}
+
+fn numbers(value: &ort::value::DynValue) -> ort::Result<Tensor> {
+    let (shape, data) = value.try_extract_tensor::<f32>()?;
+    Ok(Tensor {
+        shape: shape.iter().map(|d| *d as usize).collect(),
+        data: data.to_vec(),
+    })
+}
+
+fn ran(model: &'static str, error: &ort::Error) -> ModelError {
+    ModelError::Run {
+        model,
+        doing: "running it",
+        reason: error.to_string(),
     }
 }

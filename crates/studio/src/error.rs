@@ -107,9 +107,10 @@ impl StudioError {
             Self::Model(ModelError::Runtime { .. } | ModelError::NoWeights { .. }) => 4,
             Self::Model(ModelError::Run { .. }) => 1,
             Self::Model(ModelError::Code { .. }) => 5,
-            Self::Composer(ComposerError::Cancelled(_)) | Self::Sound(SoundError::Cancelled(_)) | Self::Cancelled => {
-                130
-            }
+            Self::Composer(ComposerError::Cancelled(_))
+            | Self::Sound(SoundError::Cancelled(_))
+            | Self::Model(ModelError::Cancelled(_))
+            | Self::Cancelled => 130,
             Self::Composer(_) | Self::Brief(_) | Self::Option { .. } => 2,
             Self::NoEngine { .. } => 4,
             Self::Sound(_) | Self::Picture(_) | Self::Document(_) | Self::Model(_) => 3,

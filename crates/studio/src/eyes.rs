@@ -30,14 +30,14 @@ const RESNET_NAMES: [&str; 2] = ["resnet18", "timm/resnet18.tv_in1k"];
 
 /// A checkpoint file as it is now: another one is another engine.
 #[derive(Debug, Serialize)]
-struct Weights {
-    path: PathBuf,
+pub(crate) struct Weights {
+    pub(crate) path: PathBuf,
     bytes: u64,
     modified: Option<u128>,
 }
 
 impl Weights {
-    fn of(path: &Path) -> Result<Self, StudioError> {
+    pub(crate) fn of(path: &Path) -> Result<Self, StudioError> {
         let file = Checkpoint::open(path)?.path().to_path_buf();
         let metadata = std::fs::metadata(&file).map_err(|e| StudioError::file("opening the weights", &file, e))?;
         let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
@@ -50,7 +50,12 @@ impl Weights {
 }
 
 /// Where an engine's weights lie: where the person says, or in the model folder.
-fn find(given: Option<&Path>, names: &[&str], what: &str, world: &dyn World) -> Result<PathBuf, StudioError> {
+pub(crate) fn find(
+    given: Option<&Path>,
+    names: &[&str],
+    what: &str,
+    world: &dyn World,
+) -> Result<PathBuf, StudioError> {
     if let Some(path) = given {
         return Ok(path.to_path_buf());
     }
@@ -70,7 +75,7 @@ pub(crate) fn yolo_in(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-fn runtime(world: &dyn World) -> Result<Runtime, StudioError> {
+pub(crate) fn runtime(world: &dyn World) -> Result<Runtime, StudioError> {
     let threads = world.limits().threads as usize;
     Ok(Runtime::load(&world.ort_libraries(), threads)?)
 }

@@ -4,6 +4,7 @@
 
 mod brief;
 mod cache;
+mod captions;
 mod compare;
 mod compose;
 mod cue_sheet;
@@ -33,6 +34,7 @@ mod world;
 
 pub use brief::{Brief, Features, FrameChoice, Music, Objects, Soundbank};
 pub use cache::{Cache, Key, Pending};
+pub use captions::caption_song;
 pub use compare::{Comparison, Side, compare};
 pub use compose::styles;
 pub use doctor::{Line, Report, examine};

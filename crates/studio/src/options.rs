@@ -146,6 +146,21 @@ fn engine_and_path(text: &str) -> (&str, Option<PathBuf>) {
     }
 }
 
+/// The weights of `--caption lp-musiccaps=…`; none: those of the model folder.
+///
+/// # Errors
+/// [`StudioError::NoEngine`].
+pub fn caption_engine(text: &str) -> Result<Option<PathBuf>, StudioError> {
+    match engine_and_path(text) {
+        ("lp-musiccaps", path) => Ok(path),
+        _ => Err(StudioError::NoEngine {
+            name: "caption".to_owned(),
+            engine: text.to_owned(),
+            have: "lp-musiccaps or lp-musiccaps=DIR",
+        }),
+    }
+}
+
 fn moments(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(n) if (1..=1000).contains(&n) => Ok(n),

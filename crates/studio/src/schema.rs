@@ -6,7 +6,7 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDes
 
 use crate::brief::Brief;
 use crate::sections::{
-    AudioGeneration, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
+    AudioGeneration, Captions, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
     PromptCombiner, Provenance, Recut, SoundGeneration, Takes, VideoInput, VideoReconstruction,
 };
 
@@ -23,6 +23,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<ObjectDetection>(&mut sections, &mut definitions);
     add::<FrameSelection>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
+    add::<Captions>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
     add::<Recut>(&mut sections, &mut definitions);
     add::<Takes>(&mut sections, &mut definitions);

@@ -111,6 +111,29 @@ section! {
 }
 
 section! {
+    /// What each stretch of a song is, in a sentence.
+    Captions as "captions" {
+        /// The engine that wrote them.
+        engine: String,
+        /// Which file its weights came from.
+        note: String,
+        /// In order of time.
+        windows: Vec<CaptionWindow>,
+    }
+}
+
+/// A stretch of a song in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaptionWindow {
+    /// Where it begins, seconds.
+    pub start_s: f64,
+    /// Where it ends, seconds.
+    pub end_s: f64,
+    /// The sentence.
+    pub text: String,
+}
+
+section! {
     /// Words for a generating engine.
     PromptCombiner as "prompt_combiner" {
         /// For music.

@@ -1,0 +1,251 @@
+//! LP-MusicCaps (Doh, Choi, Lee, Nam: LP-MusicCaps: LLM-based pseudo music captioning, 2023): what ten seconds of music are, in a
+//! sentence.
+//!
+//! The checkpoint is the original's own (`transfer.pth`, a training checkpoint with a `state_dict`) or the same tensors as .safetensors.
+//! Its words come from facebook/bart-base: `vocab.json` or `tokenizer.json`, and `config.json` if it differs from bart-base's, lie beside
+//! the checkpoint, or in a folder `bart-base` there or next to it.
+
+mod bart;
+mod beam;
+mod mel;
+#[cfg(test)]
+mod parity;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use bart::{Config, Sizes};
+use beam::{Beams, Search};
+use mel::Mel;
+pub use mel::{RATE, WINDOW};
+use synchresis_cue::Watch;
+use words::Words;
+
+use crate::checkpoint::Checkpoint;
+use crate::error::ModelError;
+use crate::runtime::{Feed, Kept, Net, Runtime};
+
+const MODEL: &str = "LP-MusicCaps";
+
+/// Windows heard at a time: the decoder's weights are read once for all of them.
+const TOGETHER: usize = 4;
+/// What the original's `generate` is called with.
+const BEAMS: usize = 5;
+const MAX_LENGTH: usize = 128;
+const MIN_LENGTH: usize = 2;
+
+/// What ten seconds are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Caption {
+    /// Where they begin, seconds.
+    pub start_s: f64,
+    /// Where they end, seconds.
+    pub end_s: f64,
+    /// The sentence.
+    pub text: String,
+}
+
+/// A loaded LP-MusicCaps.
+pub struct LpMusicCaps {
+    mel: Mel,
+    encoder: Net,
+    decoder: Net,
+    sizes: Sizes,
+    search: Search,
+    words: Words,
+}
+
+impl LpMusicCaps {
+    /// Loads a checkpoint: a file, or a folder with `transfer.pth` or one checkpoint of another name in it.
+    ///
+    /// # Errors
+    /// [`ModelError`]: no checkpoint or no vocabulary, another model's, or no ONNX Runtime.
+    pub fn load(path: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
+        let path = located(path);
+        let checkpoint = Checkpoint::open(&path)?.renamed("module.", "");
+        let folders = beside(checkpoint.folder());
+        let words = Words::open(&folders)?;
+        let config = config(&folders)?;
+        let sizes = Sizes::of(|name| checkpoint.shape(name).map(<[usize]>::to_vec), &config).map_err(|name| {
+            ModelError::MissingTensor {
+                path: checkpoint.path().to_path_buf(),
+                name,
+                model: MODEL,
+            }
+        })?;
+        let encoder = runtime.session(&bart::encoder(&checkpoint, &sizes)?, &checkpoint)?;
+        let decoder = runtime.session(&bart::decoder(&checkpoint, &sizes)?, &checkpoint)?;
+        Ok(Self {
+            mel: Mel::new(sizes.bands),
+            encoder,
+            decoder,
+            search: Search {
+                beams: BEAMS,
+                max_length: MAX_LENGTH.min(sizes.positions[1].saturating_sub(2)),
+                min_length: MIN_LENGTH,
+                no_repeat: config.no_repeat_ngram_size,
+                start: config.decoder_start_token_id,
+                forced_first: config.forced_bos_token_id,
+                last: config.eos_token_id,
+                forced_last: config.forced_eos_token_id,
+                length_penalty: config.length_penalty,
+                early: config.early_stopping,
+            },
+            sizes,
+            words,
+        })
+    }
+
+    /// A caption for each ten seconds of a song of mono samples at [`RATE`], 16 bits each as the original hears it. What is left at the
+    /// end is not heard, unless it is all there is.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`], [`ModelError::Cancelled`].
+    pub fn captions(&mut self, samples: &[i16], watch: &dyn Watch) -> Result<Vec<Caption>, ModelError> {
+        let windows = mel::windows(samples);
+        let count = windows.len();
+        let mut captions = Vec::with_capacity(count);
+        let mut waiting = Vec::new();
+        let length = WINDOW as f64 / f64::from(RATE);
+        for (i, window) in windows.enumerate() {
+            waiting.push(window);
+            if waiting.len() < TOGETHER && i + 1 < count {
+                continue;
+            }
+            let search = self.search.clone();
+            for tokens in self.tokens(&waiting, &search, watch)? {
+                let start_s = captions.len() as f64 * length;
+                captions.push(Caption {
+                    start_s,
+                    end_s: start_s + length,
+                    text: self.words.say(&tokens),
+                });
+            }
+            waiting.clear();
+            watch.progress(captions.len() as f64 / count as f64);
+        }
+        Ok(captions)
+    }
+
+    /// The tokens of several windows, each with its first and its last.
+    pub(crate) fn tokens(
+        &mut self,
+        windows: &[Vec<f32>],
+        search: &Search,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Vec<i64>>, ModelError> {
+        let asked = self.heard(windows)?;
+        let vocabulary = self.sizes.vocabulary;
+        let mut searches: Vec<Beams<'_>> = windows.iter().map(|_| Beams::new(search)).collect();
+        let beams = search.beams.max(1);
+        let mut past = None;
+        let mut position = 0;
+        while searches.iter().any(|s| !s.over()) {
+            watch.check()?;
+            let ids: Vec<i64> = searches.iter().flat_map(Beams::ends).collect();
+            let parents: Vec<i64> = searches
+                .iter()
+                .enumerate()
+                .flat_map(|(w, s)| s.parents().iter().map(move |p| (w * beams + p) as i64))
+                .collect();
+            let (mut scores, now) = self.step(&ids, position, &parents, past.as_deref(), &asked)?;
+            past = Some(now);
+            for (search, rows) in searches.iter_mut().zip(scores.chunks_exact_mut(beams * vocabulary)) {
+                if !search.over() {
+                    search.advance(rows, vocabulary);
+                }
+            }
+            position += 1;
+        }
+        Ok(searches.into_iter().map(Beams::best).collect())
+    }
+
+    /// What the decoder asks of these windows: keys and values, layer by layer.
+    fn heard(&mut self, windows: &[Vec<f32>]) -> Result<Vec<Kept>, ModelError> {
+        let frames = Mel::frames(WINDOW);
+        let mel: Vec<f32> = windows.iter().flat_map(|w| self.mel.decibels(w)).collect();
+        let shape = [windows.len(), self.sizes.bands, frames];
+        let mut out = self.encoder.run_kept(&[("mel", Feed::F32(&shape, &mel))], &[])?;
+        Ok(out.split_off(2.min(out.len())))
+    }
+
+    /// One step: log probabilities, and the keys and values up to now.
+    fn step(
+        &mut self,
+        ids: &[i64],
+        position: i64,
+        parents: &[i64],
+        past: Option<&[Kept]>,
+        asked: &[Kept],
+    ) -> Result<(Vec<f32>, Vec<Kept>), ModelError> {
+        let mut out = self.stepped(ids, position, parents, past, asked)?;
+        let scores = out.pop().map(|s| s.tensor(MODEL)).transpose()?;
+        // The logits before them are for those who compare.
+        out.pop();
+        Ok((scores.map(|s| s.data).unwrap_or_default(), out))
+    }
+
+    fn stepped(
+        &mut self,
+        ids: &[i64],
+        position: i64,
+        parents: &[i64],
+        past: Option<&[Kept]>,
+        asked: &[Kept],
+    ) -> Result<Vec<Kept>, ModelError> {
+        let rows = [ids.len()];
+        let heads = self.sizes.decoder.heads;
+        let nothing = [ids.len(), heads, 0, self.sizes.width / heads];
+        let position = [position];
+        let mut feeds = vec![
+            ("ids".to_owned(), Feed::I64(&rows, ids)),
+            ("position".to_owned(), Feed::I64(&[1], &position)),
+            ("parents".to_owned(), Feed::I64(&rows, parents)),
+        ];
+        let names = |kind: &str| -> Vec<String> {
+            let of = |i| [format!("{kind}_k{i}"), format!("{kind}_v{i}")];
+            (0..self.sizes.decoder.layers).flat_map(of).collect()
+        };
+        let (before, cross) = (names("past"), names("cross"));
+        let mut kept: Vec<(&str, &Kept)> = cross.iter().map(String::as_str).zip(asked).collect();
+        match past {
+            Some(past) => kept.extend(before.iter().map(String::as_str).zip(past)),
+            None => feeds.extend(before.into_iter().map(|name| (name, Feed::F32(&nothing, &[])))),
+        }
+        let feeds: Vec<(&str, Feed<'_>)> = feeds.iter().map(|(name, feed)| (name.as_str(), *feed)).collect();
+        self.decoder.run_kept(&feeds, &kept)
+    }
+}
+
+/// The published file's name in a folder, or what was given.
+fn located(path: &Path) -> PathBuf {
+    let published = path.join("transfer.pth");
+    if published.is_file() {
+        published
+    } else {
+        path.to_path_buf()
+    }
+}
+
+/// Where bart-base's files may lie, best first.
+fn beside(folder: &Path) -> Vec<PathBuf> {
+    let up = folder.parent().unwrap_or(folder);
+    let mut all = vec![folder.to_path_buf()];
+    for place in [folder, up] {
+        all.extend(["bart-base", "facebook/bart-base"].map(|name| place.join(name)));
+    }
+    all
+}
+
+fn config(folders: &[PathBuf]) -> Result<Config, ModelError> {
+    let Some(path) = folders.iter().map(|f| f.join("config.json")).find(|p| p.is_file()) else {
+        return Ok(Config::default());
+    };
+    let broken = |reason: String| ModelError::Config {
+        path: path.clone(),
+        model: MODEL,
+        reason,
+    };
+    let text = std::fs::read_to_string(&path).map_err(|e| broken(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| broken(e.to_string()))
+}
