@@ -10,7 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("picture", &["cue"]),
     ("composer", &["cue"]),
     ("sound", &["cue"]),
-    ("models", &[]),
+    ("models", &["cue"]),
     ("studio", &["cue", "media", "picture", "composer", "sound", "models"]),
     ("server", &["cue", "studio"]),
     ("cli", &["cue", "studio", "server"]),

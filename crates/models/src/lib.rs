@@ -3,6 +3,7 @@
 //!
 //! Nothing here is downloaded, and no checkpoint's code is ever run.
 
+pub mod audioldm;
 pub mod captions;
 pub mod checkpoint;
 pub mod clip;

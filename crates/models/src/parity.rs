@@ -78,6 +78,16 @@ impl Weights for Wanted {
 }
 
 impl Wanted {
+    /// The same, each name with `prefix` before it.
+    pub(crate) fn within(self, prefix: &str) -> Self {
+        let named = self
+            .0
+            .into_inner()
+            .into_iter()
+            .map(|(name, shape)| (format!("{prefix}{name}"), shape));
+        Self(RefCell::new(named.collect()))
+    }
+
     /// Writes a checkpoint with all that was asked for.
     pub(crate) fn write(&self, path: &Path, gain: f64) {
         self.write_with(path, |name, shape| {

@@ -237,7 +237,18 @@ impl Graph<'_> {
         conv: Conv1d,
     ) -> Result<Value, ModelError> {
         let weight = self.weight(&format!("{name}.weight"), &[from, to / conv.groups, conv.kernel])?;
+        self.conv_transpose1d_of(x, &weight, (name, to), conv)
+    }
+
+    /// The same with a kernel that was computed.
+    pub(crate) fn conv_transpose1d_of(
+        &mut self,
+        x: &Value,
+        kernel: &Value,
+        (name, to): (&str, usize),
+        conv: Conv1d,
+    ) -> Result<Value, ModelError> {
         let bias = self.weight(&format!("{name}.bias"), &[to])?;
-        Ok(self.op("ConvTranspose", &[x, &weight, &bias], &conv.attributes()))
+        Ok(self.op("ConvTranspose", &[x, kernel, &bias], &conv.attributes()))
     }
 }
