@@ -60,7 +60,7 @@ complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "worker" -d 'D
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "styles" -d 'List the styles'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "doctor" -d 'Say what is installed, what is missing, and how to get it'
 complete -c synchresis -n "__fish_synchresis_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s o -l output -d 'The film; `INPUT.scored.mp4` by default. With several inputs, the folder for them' -r -F
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -s o -l output -d 'The film; `INPUT.scored.mp4` by default. With several inputs, or where it ends in a slash, the folder for them' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l mood -d 'Free words: "calm rainy evening, solo piano"' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r

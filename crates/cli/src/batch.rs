@@ -8,6 +8,20 @@ use synchresis_studio::Outcome;
 use crate::failure::{Failure, print};
 use crate::place::Place;
 
+/// The folder that `output` names, made where it is not there: it is one with several inputs, where there is one of that name, and
+/// where the name ends as a folder's does.
+pub(crate) fn folder(output: Option<&Path>, several: bool) -> Result<Option<&Path>, Failure> {
+    let is_folder = |path: &Path| several || path.is_dir() || path.to_string_lossy().ends_with(std::path::is_separator);
+    let Some(folder) = output.filter(|path| is_folder(path)) else {
+        return Ok(None);
+    };
+    std::fs::create_dir_all(folder).map_err(|e| {
+        let hint = "with several inputs, or a name that ends in a slash, --output is a folder";
+        Failure::usage(format!("making the folder {}: {e}\nhint: {hint}", folder.display()))
+    })?;
+    Ok(Some(folder))
+}
+
 /// Does `work` for each of `inputs`, prints what came of each, and fails if one failed.
 ///
 /// stdout gets the documents with `json`, else the films' paths; stderr what a person wants to know.

@@ -89,11 +89,14 @@ impl Args {
 
 pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
     let brief = args.brief()?;
+    let folder = batch::folder(args.output.as_deref(), false)?;
     batch::run(std::slice::from_ref(&args.song), place, args.json, |song| {
-        let output = args
-            .output
-            .clone()
-            .unwrap_or_else(|| synchresis_studio::film_name(song));
+        let name = synchresis_studio::film_name(song);
+        let output = match (folder, &args.output) {
+            (Some(folder), _) => folder.join(name.file_name().unwrap_or_default()),
+            (None, Some(output)) => output.clone(),
+            (None, None) => name,
+        };
         let order = FilmOrder::new(
             song.to_owned(),
             args.artworks.clone(),

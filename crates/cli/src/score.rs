@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Clips, or pictures.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The film; `INPUT.scored.mp4` by default. With several inputs, the folder for them.
+    /// The film; `INPUT.scored.mp4` by default. With several inputs, or where it ends in a slash, the folder for them.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -86,22 +86,11 @@ impl DeliverArgs {
 
 pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
     let several = args.inputs.len() > 1;
-    let folder = match &args.output {
-        Some(output) if several => {
-            std::fs::create_dir_all(output).map_err(|e| {
-                Failure::usage(format!(
-                    "making the folder {}: {e}\nhint: with several inputs, --output names a folder",
-                    output.display()
-                ))
-            })?;
-            Some(output.clone())
-        }
-        _ => None,
-    };
+    let folder = batch::folder(args.output.as_deref(), several)?;
     batch::run(&args.inputs, place, args.deliver.json, |input| {
         let mut order = Order::new(input.to_owned(), args.deliver.each(several, input))?;
         order.brief = args.brief.over(order.brief)?;
-        order.output = match &folder {
+        order.output = match folder {
             Some(folder) => Some(folder.join(synchresis_studio::scored_name(input))),
             None => args.output.clone(),
         };

@@ -42,8 +42,11 @@ pub(crate) fn drain(mut pipe: impl Read) -> String {
 
 /// The last line that says something, without ffmpeg's `[demuxer @ 0x…]` and the file's name, or an empty string.
 pub(crate) fn last_line(messages: &str) -> String {
-    const NOISE: [&str; 4] = [
+    // What ffmpeg says after the line that tells the cause.
+    const NOISE: [&str; 6] = [
         "Conversion failed",
+        "Error initializing output stream",
+        "Could not write header",
         "Error while filtering",
         "Last message repeated",
         "Error closing file",

@@ -6,7 +6,7 @@ use std::{
     process::ChildStdin,
 };
 
-use synchresis_cue::{Rational, Watch};
+use synchresis_cue::{AudioStream, Rational, Watch};
 
 use crate::{
     AudioCodec, Container, Limits, MediaError, Tools, child,
@@ -310,7 +310,7 @@ pub fn encode_film(
         .args(BT709);
     if let Some((_, audio, _)) = &song {
         run = run.args(["-map".to_owned(), format!("1:{}", audio.index)]);
-        run = if takes_song(container, &audio.codec) {
+        run = if takes_song(container, audio) {
             run.args(["-c:a", "copy"])
         } else {
             if audio.codec.starts_with("pcm_f") {
@@ -386,9 +386,12 @@ pub(crate) fn tag(mut job: Job, title: Option<&str>, comment: Option<&str>) -> J
 }
 
 /// Whether a song's stream can stay as it is.
-fn takes_song(container: Container, codec: &str) -> bool {
+fn takes_song(container: Container, audio: &AudioStream) -> bool {
+    let codec = audio.codec.as_str();
     match container {
-        Container::Mp4 => matches!(codec, "aac" | "mp3" | "alac" | "ac3"),
+        // MPEG 2.5 has no place in MP4, and ffmpeg's muxer refuses it.
+        Container::Mp4 if codec == "mp3" => audio.sample_rate >= 16_000,
+        Container::Mp4 => matches!(codec, "aac" | "alac" | "ac3"),
         Container::Mov => matches!(codec, "aac" | "alac" | "pcm_s16le" | "pcm_s24le"),
         Container::Mkv => matches!(
             codec,

@@ -30,6 +30,21 @@ fn stems_do_not_add_up_to_the_mix_before_its_master() {
 }
 
 #[test]
+fn a_folder_as_the_output_is_taken_for_a_film_without_a_kind() {
+    let bench = Bench::new();
+    bench.cuts("clip.mp4", 2, 1.0, 25);
+    bench.ffmpeg("-f lavfi -i sine=440:d=1 song.wav");
+    bench.ffmpeg("-f lavfi -i testsrc=s=64x64 -frames:v 1 art.png");
+    bench.good(&["score", "clip.mp4", "-o", "new/scored/"]);
+    std::fs::create_dir(bench.path("there")).expect("a folder");
+    bench.good(&[
+        "film", "song.wav", "art.png", "--size", "64x64", "--fps", "10", "-o", "there",
+    ]);
+    assert_eq!(bench.names_in("new/scored"), ["clip.scored.mp4"]);
+    assert_eq!(bench.names_in("there"), ["song.film.mp4"]);
+}
+
+#[test]
 fn takes_are_not_kept_or_are_the_same_or_are_made_twice() {
     let bench = Bench::new();
     bench.cuts("clip.mp4", 4, 2.4, 25);

@@ -53,6 +53,8 @@ fn an_odd_song_makes_no_film() {
     bench.ffmpeg("-f lavfi -i anullsrc=r=44100:cl=stereo -t 3 silent.wav");
     song(&bench, "short.wav", 0.5);
     song(&bench, "whole.ogg", 4.0);
+    // MPEG 2.5, which MP4 has no place for.
+    bench.ffmpeg("-i whole.ogg -t 2 -ar 8000 -ac 1 telephone.mp3");
     let whole = fs::read(bench.path("whole.ogg")).expect("reads");
     fs::write(bench.path("cut.ogg"), &whole[..whole.len() / 2]).expect("writes");
     // Two seconds of a float WAV with samples that are no numbers.
@@ -69,6 +71,7 @@ fn an_odd_song_makes_no_film() {
     for (song, seconds, within) in [
         ("silent.wav", 3.0, 0.1),
         ("short.wav", 0.5, 0.1),
+        ("telephone.mp3", 2.0, 0.2),
         ("cut.ogg", 2.0, 1.2),
         ("floats.wav", 2.0, 0.1),
     ] {
