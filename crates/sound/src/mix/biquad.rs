@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 /// Frames between two looks at the states for values too small to matter (they would slow the processor down).
 const CHUNK: usize = 64;
@@ -182,13 +182,13 @@ widened! {
                 for band in 0..USED.min(BANDS) {
                     let mut y = [0.0; LANES];
                     for l in 0..LANES {
-                        y[l] = b0[band][l] * x[l] + s1[band][l];
+                        y[l] = Unit::fused(b0[band][l], x[l], s1[band][l]);
                     }
                     for l in 0..LANES {
-                        s1[band][l] = (b1[band][l] * x[l] + s2[band][l]) - a1[band][l] * y[l];
+                        s1[band][l] = Unit::fused(-a1[band][l], y[l], Unit::fused(b1[band][l], x[l], s2[band][l]));
                     }
                     for l in 0..LANES {
-                        s2[band][l] = b2[band][l] * x[l] - a2[band][l] * y[l];
+                        s2[band][l] = Unit::fused(-a2[band][l], y[l], b2[band][l] * x[l]);
                     }
                     x = y;
                 }

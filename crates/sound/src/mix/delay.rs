@@ -1,5 +1,7 @@
 //! Delay lines that are read and written in chunks, so that every loop over them runs in the processor's lanes.
 
+use crate::lanes::Arithmetic;
+
 /// Most frames that are processed at a time; every delay is longer.
 pub(super) const CHUNK: usize = 64;
 
@@ -68,15 +70,15 @@ impl AllPass {
 
     /// In place.
     #[inline(always)]
-    pub(super) fn process(&mut self, x: &mut [f32; CHUNK]) {
+    pub(super) fn process<U: Arithmetic>(&mut self, x: &mut [f32; CHUNK]) {
         let mut old = [0.0; CHUNK];
         old.copy_from_slice(self.line.past(self.delay, CHUNK));
         let Ok(new) = <&mut [f32; CHUNK]>::try_from(self.line.advance(CHUNK)) else {
             return;
         };
         for t in 0..CHUNK {
-            let v = x[t] - self.gain * old[t];
-            x[t] = self.gain * v + old[t];
+            let v = U::fused(-self.gain, old[t], x[t]);
+            x[t] = U::fused(self.gain, v, old[t]);
             new[t] = v;
         }
     }

@@ -13,6 +13,7 @@ mod delay;
 mod duck;
 mod envelope;
 mod film;
+mod half;
 mod loudness;
 mod master;
 mod peak;
@@ -20,6 +21,7 @@ mod quality;
 mod render;
 mod reverb;
 mod source;
+mod spaces;
 mod strip;
 mod wav;
 

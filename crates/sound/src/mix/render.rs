@@ -3,15 +3,14 @@
 use rayon::prelude::*;
 use synchresis_cue::{Score, Watch};
 
-use super::biquad::Cascade;
 use super::bus::{Glue, MonoBelow};
 use super::envelope::Envelope;
 use super::loudness::{CELL, Gate, KWeighting};
 use super::peak::largest;
-use super::reverb::{Reverb, Space};
 use super::source::Sink;
+use super::spaces::{Spaces, Sums};
 use super::strip::{self, GROUP, Group, Stereo, SumFrame, silent};
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, add, widened};
 use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
 /// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
@@ -39,64 +38,13 @@ pub struct Rendered {
     pub clipped: u64,
 }
 
-/// The two reverberant spaces.
-#[derive(Debug, Clone)]
-struct Spaces {
-    /// What each gets of a [`SumFrame`]'s lanes is filtered, the dry lanes are not.
-    bands: Cascade<8, 2>,
-    room: Reverb<8>,
-    hall: Reverb<16>,
-}
-
-impl Spaces {
-    fn new() -> Self {
-        let mut bands = Cascade::flat();
-        for (lanes, space) in [([2, 3], Space::ROOM), ([4, 5], Space::HALL)] {
-            for lane in lanes {
-                for (band, shape) in space.bands().into_iter().enumerate() {
-                    bands.set(lane, band, shape);
-                }
-            }
-        }
-        Self {
-            bands,
-            room: Reverb::new(&Space::ROOM),
-            hall: Reverb::new(&Space::HALL),
-        }
-    }
-}
-
-/// What goes on dry, to the room and to the hall.
-struct Sums {
-    dry: Stereo,
-    room: Stereo,
-    hall: Stereo,
-}
-
-impl Sums {
-    fn new(frames: usize) -> Self {
-        Self {
-            dry: silent(frames),
-            room: silent(frames),
-            hall: silent(frames),
-        }
-    }
-
-    /// Frames to signals.
-    fn take(&mut self, frames: &[SumFrame]) {
-        let signals = self.dry.iter_mut().chain(&mut self.room).chain(&mut self.hall);
-        for (lane, signal) in signals.enumerate() {
-            signal.iter_mut().zip(frames).for_each(|(to, frame)| *to = frame[lane]);
-        }
-    }
-}
-
 /// One track on its own way to a stem.
 struct Stem {
     spaces: Spaces,
     bus: MonoBelow,
     frames: Vec<SumFrame>,
-    sends: Sums,
+    sums: Sums,
+    wet: Stereo,
     out: Stereo,
 }
 
@@ -148,7 +96,7 @@ struct Desk {
     groups: Vec<Group>,
     total: Vec<SumFrame>,
     sums: Sums,
-    wet: [Stereo; 2],
+    wet: Stereo,
     spaces: Spaces,
     envelope: Envelope,
     gains: [Vec<f32>; 3],
@@ -168,10 +116,11 @@ impl Desk {
     fn new(score: &Score, frames: u64, apart: bool) -> Self {
         let tracks = score.tracks.len();
         let stem = || Stem {
-            spaces: Spaces::new(),
+            spaces: Spaces::new(SPAN),
             bus: MonoBelow::new(),
             frames: vec![[0.0; 8]; SPAN],
-            sends: Sums::new(SPAN),
+            sums: Sums::new(SPAN),
+            wet: silent(SPAN),
             out: silent(SPAN),
         };
         Self {
@@ -179,8 +128,8 @@ impl Desk {
             groups: strip::groups(score, SPAN, apart),
             total: vec![[0.0; 8]; SPAN],
             sums: Sums::new(SPAN),
-            wet: [silent(SPAN), silent(SPAN)],
-            spaces: Spaces::new(),
+            wet: silent(SPAN),
+            spaces: Spaces::new(SPAN),
             envelope: Envelope::new(&score.marks, frames),
             gains: std::array::from_fn(|_| vec![0.0; SPAN]),
             bus: MonoBelow::new(),
@@ -223,16 +172,13 @@ impl Desk {
         for group in self.groups.iter().filter(|g| g.sounded) {
             add(total.as_flattened_mut(), group.sums.as_flattened());
         }
-        self.spaces.bands.process(total);
-        self.sums.take(total);
+        self.spaces.answer(total, &mut self.sums, &mut self.wet);
         let [gain_dry, gain_wet, gain_all] = &mut self.gains;
         self.envelope
             .fill(at, &mut gain_dry[..n], &mut gain_wet[..n], &mut gain_all[..n]);
-        reverberate(&mut self.spaces, &self.sums, &mut self.wet, n);
         let [left, right] = &mut self.sums.dry;
-        let [room, hall] = &self.wet;
-        for (side, dry) in [&mut *left, &mut *right].into_iter().enumerate() {
-            return_wet(&mut dry[..n], gain_dry, &room[side], &hall[side], gain_wet);
+        for (dry, wet) in [&mut *left, &mut *right].into_iter().zip(&self.wet) {
+            return_wet(&mut dry[..n], gain_dry, wet, gain_wet);
         }
         let (left, right) = (&mut left[..n], &mut right[..n]);
         self.bus.process(left, right);
@@ -296,19 +242,10 @@ impl Desk {
 }
 
 widened! {
-    /// Adds `from`.
-    fn add(to: &mut [f32], from: &[f32]) {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to += from;
-        }
-    }
-}
-
-widened! {
     /// Dry and wet together, each with its gain.
-    fn return_wet(dry: &mut [f32], gain_dry: &[f32], room: &[f32], hall: &[f32], gain_wet: &[f32]) {
-        for ((((dry, gain_dry), room), hall), gain_wet) in dry.iter_mut().zip(gain_dry).zip(room).zip(hall).zip(gain_wet) {
-            *dry = *dry * gain_dry + (room + hall) * gain_wet;
+    fn return_wet(dry: &mut [f32], gain_dry: &[f32], wet: &[f32], gain_wet: &[f32]) {
+        for (((dry, gain_dry), wet), gain_wet) in dry.iter_mut().zip(gain_dry).zip(wet).zip(gain_wet) {
+            *dry = Unit::fused(*dry, *gain_dry, wet * gain_wet);
         }
     }
 }
@@ -326,9 +263,9 @@ widened! {
             }
             let [l, r] = &frames;
             for i in 0..LANES {
-                products[0][i] += l[i] * r[i];
-                products[1][i] += l[i] * l[i];
-                products[2][i] += r[i] * r[i];
+                products[0][i] = Unit::fused(l[i], r[i], products[0][i]);
+                products[1][i] = Unit::fused(l[i], l[i], products[1][i]);
+                products[2][i] = Unit::fused(r[i], r[i], products[2][i]);
             }
             for (i, frame) in out.chunks_exact_mut(2).enumerate().take(LANES) {
                 (frame[0], frame[1]) = (l[i], r[i]);
@@ -336,30 +273,6 @@ widened! {
         }
         products.map(|lanes| lanes.iter().sum())
     }
-}
-
-/// What the two spaces answer to the sends of `sums`, into `wet`: (room, hall).
-fn reverberate(spaces: &mut Spaces, sums: &Sums, wet: &mut [Stereo; 2], n: usize) {
-    let [room, hall] = wet;
-    for signal in room.iter_mut().chain(hall.iter_mut()) {
-        signal[..n].fill(0.0);
-    }
-    let ([room_l, room_r], [hall_l, hall_r]) = (room, hall);
-    let Spaces { room, hall, .. } = spaces;
-    rayon::join(
-        || {
-            room.process(
-                (&sums.room[0][..n], &sums.room[1][..n]),
-                (&mut room_l[..n], &mut room_r[..n]),
-            )
-        },
-        || {
-            hall.process(
-                (&sums.hall[0][..n], &sums.hall[1][..n]),
-                (&mut hall_l[..n], &mut hall_r[..n]),
-            )
-        },
-    );
 }
 
 impl Stem {
@@ -372,19 +285,12 @@ impl Stem {
         for (frame, (l, r)) in frames.iter_mut().zip(track[0].iter().zip(&track[1])) {
             *frame = [0.0, 0.0, room * l, room * r, hall * l, hall * r, 0.0, 0.0];
         }
-        let Spaces { bands, room, hall } = &mut self.spaces;
-        bands.process(frames);
-        self.sends.take(frames);
-        for out in &mut self.out {
-            out[..n].fill(0.0);
-        }
+        self.spaces.answer(frames, &mut self.sums, &mut self.wet);
         let [left, right] = &mut self.out;
         let (left, right) = (&mut left[..n], &mut right[..n]);
-        room.process((&self.sends.room[0][..n], &self.sends.room[1][..n]), (left, right));
-        hall.process((&self.sends.hall[0][..n], &self.sends.hall[1][..n]), (left, right));
-        for (side, out) in [&mut *left, &mut *right].into_iter().enumerate() {
+        for ((out, track), wet) in [&mut *left, &mut *right].into_iter().zip(track).zip(&self.wet) {
             for t in 0..n {
-                out[t] = track[side][t] * gain_dry[t] + out[t] * gain_wet[t];
+                out[t] = track[t] * gain_dry[t] + wet[t] * gain_wet[t];
             }
         }
         self.bus.process(left, right);

@@ -2,17 +2,19 @@
 //!
 //! Each is a feedback delay network (J.-M. Jot, A. Chaigne, 1991) with a Hadamard matrix, behind a pre-delay and a
 //! chain of all-passes. Every line's length drifts slowly, each at its own rate, so that no mode stands still long
-//! enough to ring. Damping is a short symmetric FIR: nothing in the loop is recursive sample by sample, and every loop
-//! runs over time in the processor's lanes.
+//! enough to ring; reading between two samples is also what damps the highest frequencies (a third of the power at 6 kHz each
+//! time round). Nothing in the loop is recursive sample by sample, and every loop runs over time in the processor's lanes.
+//!
+//! The spaces run at half the sample rate: what is sent to them ends below 10 kHz.
 
 use super::biquad::Biquad;
 use super::delay::{AllPass, CHUNK, Delay};
+use super::half::LATENCY;
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
-/// Taps of a line's damping; they delay by [`LATE`].
-const TAPS: usize = 3;
-const LATE: usize = TAPS / 2;
+/// Samples a second of what goes in and comes out.
+const RATE: f64 = SAMPLE_RATE as f64 / 2.0;
 
 /// What a space is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +25,6 @@ pub(super) struct Space {
     pub(super) pre_delay_ms: f64,
     /// Shortest and longest line, milliseconds.
     pub(super) lines_ms: (f64, f64),
-    /// Loss of the highest frequencies, 0 to 1.
-    pub(super) damping: f64,
     /// Depth of the drift, samples.
     pub(super) drift: f64,
     /// Lengths of the input's all-passes, milliseconds.
@@ -49,9 +49,8 @@ impl Space {
         decay_s: 0.62,
         pre_delay_ms: 3.0,
         lines_ms: (13.1, 31.7),
-        damping: 0.5,
-        drift: 4.0,
-        diffusion_ms: [1.7, 2.6, 4.1, 6.1],
+        drift: 2.0,
+        diffusion_ms: [2.7, 3.5, 4.6, 6.1],
         band_hz: (150.0, 9_000.0),
         early: 0.42,
         level: 0.5,
@@ -62,8 +61,7 @@ impl Space {
         decay_s: 2.3,
         pre_delay_ms: 24.0,
         lines_ms: (29.3, 71.9),
-        damping: 0.55,
-        drift: 9.0,
+        drift: 4.5,
         diffusion_ms: [3.6, 4.8, 9.3, 12.7],
         band_hz: (190.0, 8_000.0),
         early: 0.0,
@@ -89,10 +87,8 @@ const EARLY: [(f64, f32, bool); 8] = [
 struct Line {
     delay: Delay,
     length: f64,
-    /// Damping and loss: the outer taps, the middle one.
-    taps: (f32, f32),
-    /// The last that went in, before the damping.
-    tail: [f32; TAPS - 1],
+    /// What is left each time round.
+    gain: f32,
     /// The drift's present value is `drift · phase.1`; `phase` is turned by `turn` every chunk.
     drift: f64,
     phase: (f64, f64),
@@ -114,46 +110,40 @@ impl Line {
 
     /// The next chunk that comes out of the line, interpolated linearly.
     #[inline(always)]
-    fn read(&mut self, out: &mut [f32; CHUNK]) {
+    fn read<U: Arithmetic>(&mut self, out: &mut [f32; CHUNK]) {
         let (from, to) = self.drift();
         let first = from.min(to).floor();
         let (from, to) = ((from - first) as f32, (to - first) as f32);
         let step = (to - from) / CHUNK as f32;
-        let window = self.delay.past(first as usize - LATE + 2, CHUNK + 2);
+        let window = self.delay.past(first as usize + 2, CHUNK + 2);
         let Ok(window) = <&[f32; CHUNK + 2]>::try_from(window) else {
             return;
         };
         if from.max(to) <= 1.0 {
             for t in 0..CHUNK {
                 let (a, b) = (window[t + 2], window[t + 1]);
-                out[t] = a + (b - a) * (from + step * RAMP[t]);
+                out[t] = U::fused(b - a, U::fused(step, RAMP[t], from), a);
             }
         } else {
             for t in 0..CHUNK {
-                let offset = from + step * RAMP[t];
+                let offset = U::fused(step, RAMP[t], from);
                 let (near, far) = (offset.min(1.0), (offset - 1.0).max(0.0));
                 let (a, b, c) = (window[t + 2], window[t + 1], window[t]);
-                out[t] = a + (b - a) * near + (c - b) * far;
+                out[t] = U::fused(c - b, far, U::fused(b - a, near, a));
             }
         }
     }
 
     /// Feeds a chunk: what came back, and what is new.
     #[inline(always)]
-    fn write(&mut self, back: &[f32; CHUNK], fed: &[f32; CHUNK], sign: f32) {
-        let mut raw = [0.0f32; CHUNK + TAPS - 1];
-        raw[..TAPS - 1].copy_from_slice(&self.tail);
-        for t in 0..CHUNK {
-            raw[t + TAPS - 1] = back[t] + sign * fed[t];
-        }
-        let (outer, middle) = self.taps;
+    fn write<U: Arithmetic>(&mut self, back: &[f32; CHUNK], fed: &[f32; CHUNK], sign: f32) {
+        let (gain, fed_gain) = (self.gain, sign * self.gain);
         let Ok(to) = <&mut [f32; CHUNK]>::try_from(self.delay.advance(CHUNK)) else {
             return;
         };
         for t in 0..CHUNK {
-            to[t] = (raw[t] + raw[t + 2]) * outer + raw[t + 1] * middle;
+            to[t] = U::fused(fed_gain, fed[t], gain * back[t]);
         }
-        self.tail.copy_from_slice(&raw[CHUNK..]);
     }
 }
 
@@ -184,7 +174,7 @@ pub(super) struct Reverb<const N: usize> {
 }
 
 fn samples(ms: f64) -> usize {
-    (ms * f64::from(SAMPLE_RATE) / 1000.0).round() as usize
+    (ms * RATE / 1000.0).round() as usize
 }
 
 impl<const N: usize> Reverb<N> {
@@ -193,34 +183,31 @@ impl<const N: usize> Reverb<N> {
             N.is_power_of_two() && N >= 4,
             "a Hadamard matrix has a power of two rows"
         );
-        let rate = f64::from(SAMPLE_RATE);
         let (short, long) = space.lines_ms;
-        let mean = (short * long).sqrt();
         let lines = (0..N)
             .map(|i| {
                 // Geometric spacing, nudged off any regular pattern by the golden ratio.
                 let nudge = (i as f64 * 0.618_034).fract() - 0.5;
                 let place = (i as f64 + 0.6 * nudge) / (N - 1) as f64;
                 let ms = short * (long / short).powf(place.clamp(0.0, 1.0));
-                let length = (ms * rate / 1000.0).round();
+                let length = (ms * RATE / 1000.0).round();
                 let drift = space.drift * (0.7 + 0.6 * (i as f64 * 0.754_878).fract());
                 let hertz = 0.31 + 0.83 * (i as f64 * 0.569_840).fract();
                 let start = std::f64::consts::TAU * (i as f64 * 0.618_034).fract();
-                let step = std::f64::consts::TAU * hertz * CHUNK as f64 / rate;
-                let gain = 10f64.powf(-3.0 * length / (space.decay_s * rate)) / (N as f64).sqrt();
-                let damping = (0.25 * space.damping * ms / mean).min(0.25);
+                let step = std::f64::consts::TAU * hertz * CHUNK as f64 / RATE;
+                let gain = 10f64.powf(-3.0 * length / (space.decay_s * RATE)) / (N as f64).sqrt();
                 Line {
-                    delay: Delay::new(length as usize + drift as usize + TAPS + CHUNK),
+                    delay: Delay::new(length as usize + drift as usize + 3 + CHUNK),
                     length,
-                    taps: ((gain * damping) as f32, (gain * (1.0 - 2.0 * damping)) as f32),
-                    tail: [0.0; TAPS - 1],
+                    gain: gain as f32,
                     drift,
                     phase: (start.cos(), start.sin()),
                     turn: (step.cos(), step.sin()),
                 }
             })
             .collect();
-        let pre_delay = samples(space.pre_delay_ms).max(CHUNK);
+        // The way down and up again takes its part.
+        let pre_delay = samples(space.pre_delay_ms).saturating_sub(LATENCY).max(CHUNK);
         let diffusers = std::array::from_fn(|side| {
             std::array::from_fn(|i| {
                 let ms = space.diffusion_ms[i] * (1.0 + 0.043 * side as f64);
@@ -229,7 +216,7 @@ impl<const N: usize> Reverb<N> {
         });
         let early = EARLY.iter().filter(|_| space.early > 0.0).map(|&(ms, gain, crossed)| {
             let gain = gain * space.early;
-            [(samples(ms), gain, crossed), (samples(ms * 1.037 + 0.4), gain, crossed)]
+            [ms, ms * 1.037 + 0.4].map(|ms| (samples(ms) - LATENCY, gain, crossed))
         });
         let early: Vec<_> = early.collect();
         Self {
@@ -284,7 +271,6 @@ impl<const N: usize> Reverb<N> {
     fn forget(&mut self) {
         for line in &mut self.lines {
             line.delay.clear();
-            line.tail = [0.0; TAPS - 1];
         }
         self.input.iter_mut().for_each(Delay::clear);
         self.diffusers.iter_mut().flatten().for_each(AllPass::clear);
@@ -301,18 +287,18 @@ widened! {
             let fed = &mut fed[side];
             fed.copy_from_slice(line.past(space.pre_delay + CHUNK, CHUNK));
             for diffuser in &mut space.diffusers[side] {
-                diffuser.process(fed);
+                diffuser.process::<Unit>(fed);
             }
         }
         for (line, chunk) in space.lines.iter_mut().zip(space.chunks.iter_mut()) {
-            line.read(chunk);
+            line.read::<Unit>(chunk);
         }
         // Even lines face left, odd ones right; signs alternate in pairs so that the two sides are not alike.
         for (i, chunk) in space.chunks.iter().enumerate() {
             let gain = if i / 2 % 2 == 0 { space.level } else { -space.level };
             let out = &mut out[i % 2];
             for t in 0..CHUNK {
-                out[t] += gain * chunk[t];
+                out[t] = Unit::fused(gain, chunk[t], out[t]);
             }
         }
         for taps in &space.early {
@@ -320,14 +306,14 @@ widened! {
                 let (delay, gain, crossed) = taps[side];
                 let from = if crossed { 1 - side } else { side };
                 for (out, x) in out.iter_mut().zip(space.input[from].past(delay + CHUNK, CHUNK)) {
-                    *out += gain * x;
+                    *out = Unit::fused(gain, *x, *out);
                 }
             }
         }
         hadamard(&mut space.chunks);
         for (i, (line, chunk)) in space.lines.iter_mut().zip(space.chunks.iter()).enumerate() {
             let sign = if i / 4 % 2 == 0 { 1.0 } else { -1.0 };
-            line.write(chunk, &fed[i % 2], sign);
+            line.write::<Unit>(chunk, &fed[i % 2], sign);
         }
     }
 }

@@ -4,7 +4,7 @@ use synchresis_cue::{Layer, Score, Track, VoiceFamily, decibel_to_gain, voice};
 
 use super::biquad::{Biquad, Cascade};
 use super::loudness::CELL;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 /// Tracks in a group.
 pub(super) const GROUP: usize = 4;
@@ -312,7 +312,12 @@ impl Group {
                     ramp(cell, from, to);
                 }
             }
-            sum(lanes, &self.drive, &self.desk, sums);
+            match self.levellers.len() {
+                1 => sum::<1>(lanes, &self.drive, &self.desk, sums),
+                2 => sum::<2>(lanes, &self.drive, &self.desk, sums),
+                3 => sum::<3>(lanes, &self.drive, &self.desk, sums),
+                _ => sum::<GROUP>(lanes, &self.drive, &self.desk, sums),
+            }
         }
         for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
             for ((l, r), lane) in left.iter_mut().zip(right).zip(lanes.iter()) {
@@ -361,22 +366,22 @@ widened! {
         for (t, lane) in cell.iter_mut().enumerate() {
             let t = (t + 1) as i32 as f32;
             for i in 0..LANES {
-                lane[i] *= from[i] + step[i] * t;
+                lane[i] *= Unit::fused(step[i], t, from[i]);
             }
         }
     }
 }
 
 widened! {
-    /// Saturates, in place, and what each lane then gives to the sums.
-    fn sum(lanes: &mut [[f32; LANES]], drive: &[f32; LANES], desk: &[SumFrame; LANES], sums: &mut [SumFrame]) {
+    /// Saturates, in place, and what each lane of the first `USED` tracks then gives to the sums.
+    fn sum<const USED: usize>(lanes: &mut [[f32; LANES]], drive: &[f32; LANES], desk: &[SumFrame; LANES], sums: &mut [SumFrame]) {
         for (lane, sum) in lanes.iter_mut().zip(sums) {
-            *lane = std::array::from_fn(|i| saturate(lane[i] * drive[i]));
+            *lane = std::array::from_fn(|i| saturate::<Unit>(lane[i] * drive[i]));
             let mut total = [[0.0; LANES]; 2];
-            for pair in 0..LANES / 2 {
+            for pair in 0..USED {
                 for side in 0..2 {
                     for to in 0..LANES {
-                        total[side][to] += desk[2 * pair + side][to] * lane[2 * pair + side];
+                        total[side][to] = Unit::fused(desk[2 * pair + side][to], lane[2 * pair + side], total[side][to]);
                     }
                 }
             }
@@ -393,11 +398,11 @@ fn sane(x: f32) -> f32 {
 
 /// x − x³/3, which bends softly to ±2/3 and stays there.
 #[inline(always)]
-fn saturate(x: f32) -> f32 {
+fn saturate<U: Arithmetic>(x: f32) -> f32 {
     // Two selects rather than `clamp`: these become one instruction each for all lanes.
     let x = if x < 1.0 { x } else { 1.0 };
     let x = if x > -1.0 { x } else { -1.0 };
-    x - x * x * x * (1.0 / 3.0)
+    x * U::fused(x * x, -1.0 / 3.0, 1.0)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use realfft::RealFftPlanner;
 use synchresis_cue::Articulation;
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::filter::SvfShape;
 use super::noise::{Chance, Drift, Hiss};
@@ -209,8 +209,8 @@ widened! {
     /// Adds a sound to both sides, each with its gain.
     fn place(sound: &[f32; QUANTUM], gain: (f32, f32), out: &mut Frame) {
         for ((l, r), x) in out.l.iter_mut().zip(&mut out.r).zip(sound) {
-            *l += x * gain.0;
-            *r += x * gain.1;
+            *l = Unit::fused(*x, gain.0, *l);
+            *r = Unit::fused(*x, gain.1, *r);
         }
     }
 }

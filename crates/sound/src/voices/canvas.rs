@@ -2,7 +2,7 @@
 //! or a tape round it.
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, White};
@@ -191,7 +191,7 @@ widened! {
         for lanes in whole {
             for i in 0..LANES {
                 lanes[i] += im[i];
-                (re[i], im[i]) = (re[i] * c - im[i] * s, re[i] * s + im[i] * c);
+                (re[i], im[i]) = (Unit::fused(re[i], c, -im[i] * s), Unit::fused(re[i], s, im[i] * c));
             }
         }
         for (x, im) in rest.iter_mut().zip(im) {

@@ -7,7 +7,7 @@ use realfft::RealFftPlanner;
 use synchresis_cue::Articulation;
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::filter::SvfShape;
 use super::noise::{Chance, Drift, Hiss};
@@ -197,7 +197,8 @@ widened! {
     fn shades(out: &mut [f32], open: &[f32], closed: &[f32], gain: [f32; 2], rise: [f32; 2]) {
         for (i, ((o, a), b)) in out.iter_mut().zip(open).zip(closed).enumerate() {
             let i = i as i32 as f32;
-            *o += a * (gain[0] + rise[0] * i) + b * (gain[1] + rise[1] * i);
+            let (open, closed) = (Unit::fused(rise[0], i, gain[0]), Unit::fused(rise[1], i, gain[1]));
+            *o = Unit::fused(*a, open, Unit::fused(*b, closed, *o));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::canvas::OneShot;
 use super::drums::draw;
@@ -120,8 +120,8 @@ widened! {
     /// Adds a drawn sound.
     fn add(part: &[[f32; 2]], gain: f32, left: &mut [f32], right: &mut [f32]) {
         for ((l, r), x) in left.iter_mut().zip(right.iter_mut()).zip(part) {
-            *l += x[0] * gain;
-            *r += x[1] * gain;
+            *l = Unit::fused(x[0], gain, *l);
+            *r = Unit::fused(x[1], gain, *r);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! beside each other, so that a partial costs a fraction of a cycle a sample and nothing need be stored beforehand.
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, White};
@@ -185,8 +185,8 @@ impl Mode {
     }
 
     #[inline(always)]
-    fn step(&self, x0: &[f32; LANES], x1: &[f32; LANES]) -> [f32; LANES] {
-        std::array::from_fn(|i| self.c * x1[i] - self.d * x0[i])
+    fn step<U: Arithmetic>(&self, x0: &[f32; LANES], x1: &[f32; LANES]) -> [f32; LANES] {
+        std::array::from_fn(|i| U::fused(self.c, x1[i], -self.d * x0[i]))
     }
 
     #[inline(always)]
@@ -230,7 +230,7 @@ widened! {
         for [a, b] in pairs {
             let (mut a0, mut a1, mut b0, mut b1) = (a.x0, a.x1, b.x0, b.x1);
             for lanes in out.as_chunks_mut::<LANES>().0 {
-                let (y, z) = (a.step(&a0, &a1), b.step(&b0, &b1));
+                let (y, z) = (a.step::<Unit>(&a0, &a1), b.step::<Unit>(&b0, &b1));
                 for i in 0..LANES {
                     lanes[i] += y[i] + z[i];
                 }
@@ -244,7 +244,7 @@ widened! {
         for a in last {
             let (mut a0, mut a1) = (a.x0, a.x1);
             for lanes in out.as_chunks_mut::<LANES>().0 {
-                let y = a.step(&a0, &a1);
+                let y = a.step::<Unit>(&a0, &a1);
                 for i in 0..LANES {
                     lanes[i] += y[i];
                 }
@@ -263,8 +263,8 @@ widened! {
         let [al, bl, ar, br] = gains;
         let Frame { l, r } = out;
         for (((a, b), l), r) in a.iter().zip(b).zip(l).zip(r) {
-            *l += a * al + b * bl;
-            *r += a * ar + b * br;
+            *l = Unit::fused(*a, al, Unit::fused(*b, bl, *l));
+            *r = Unit::fused(*a, ar, Unit::fused(*b, br, *r));
         }
     }
 }

@@ -8,7 +8,7 @@ use synchresis_cue::Articulation;
 use crate::SAMPLE_RATE;
 use crate::lanes::widened;
 
-use super::filter::{Svf, SvfShape};
+use super::filter::{Sides, Svf, SvfShape};
 use super::noise::Chance;
 use super::patches::{Patch, Shape};
 use super::track::{Control, Frame, Gesture, Instrument, QUANTA, QUANTUM, falling, hertz};
@@ -168,11 +168,11 @@ impl Voice {
 widened! {
     /// The filter on both sides, in place, saturated by `drive` where it is above 0.
     fn low_pass(filter: &mut [Svf; 2], shape: &SvfShape, drive: f32, left: &mut [f32], right: &mut [f32]) {
-        let [mut a, mut b] = *filter;
+        let mut sides = Sides::new(filter, shape);
         for (l, r) in left.iter_mut().zip(right.iter_mut()) {
-            *l = a.low(shape, *l);
-            *r = b.low(shape, *r);
+            [*l, *r] = sides.low::<Unit>([*l, *r]);
         }
+        let [mut a, mut b] = sides.state();
         if drive > 0.0 {
             for x in left.iter_mut().chain(right.iter_mut()) {
                 *x = soft(*x * drive);

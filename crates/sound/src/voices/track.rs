@@ -2,7 +2,7 @@
 
 use synchresis_cue::{Articulation, Track, VoiceFamily, VoiceInfo};
 
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, add, widened};
 use crate::{Player, SAMPLE_RATE};
 
 /// Sample frames between two looks at envelopes, bends and note events. Blocks of any length are cut from these, so what
@@ -222,18 +222,9 @@ widened! {
     /// A gain that moves from `level` by `step` a sample.
     fn swell(frame: &mut Frame, level: f32, step: f32) {
         for (i, (l, r)) in frame.l.iter_mut().zip(&mut frame.r).enumerate() {
-            let gain = level + step * (i + 1) as f32;
+            let gain = Unit::fused(step, (i + 1) as f32, level);
             *l *= gain;
             *r *= gain;
-        }
-    }
-}
-
-widened! {
-    /// Adds `from`.
-    fn add(to: &mut [f32], from: &[f32]) {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to += from;
         }
     }
 }

@@ -8,7 +8,7 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::Complex32;
 
 use crate::SAMPLE_RATE;
-use crate::lanes::widened;
+use crate::lanes::{Arithmetic, widened};
 
 use super::noise::Chance;
 
@@ -101,7 +101,7 @@ widened! {
                 let (i, f) = place(phase);
                 let (a, b) = (&points[i], &points[i + 1]);
                 for j in 0..4 {
-                    product[j] = (a[j] + (b[j] - a[j]) * f) * weights[j];
+                    product[j] = Unit::fused(b[j] - a[j], f, a[j]) * weights[j];
                     weights[j] += steps[j];
                 }
                 phase = phase.wrapping_add(turn);
@@ -181,14 +181,14 @@ widened! {
             for (i, wave) in wave.iter_mut().enumerate() {
                 let (at, f) = place(phase.wrapping_add(turn.wrapping_mul(i as u32)));
                 let [value, rise] = points[at & (PERIOD - 1)];
-                *wave = value + rise * f;
+                *wave = Unit::fused(rise, f, value);
             }
             for (i, wave) in wave.iter_mut().enumerate() {
-                *wave *= level + step * i as f32;
+                *wave *= Unit::fused(step, i as f32, level);
             }
             for ((l, r), wave) in l.iter_mut().zip(r.iter_mut()).zip(&wave) {
-                *l += wave * pan.0;
-                *r += wave * pan.1;
+                *l = Unit::fused(*wave, pan.0, *l);
+                *r = Unit::fused(*wave, pan.1, *r);
             }
             phase = phase.wrapping_add(turn.wrapping_mul(l.len() as u32));
             level += step * LANES as f32;
