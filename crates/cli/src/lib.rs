@@ -9,6 +9,7 @@ mod evaluate;
 mod failure;
 mod film;
 mod logging;
+mod paint;
 mod place;
 mod score;
 #[cfg(feature = "server")]
@@ -57,6 +58,8 @@ enum Command {
     Mux(stage::Args),
     /// Give a song its picture: a music video from artworks.
     Film(film::Args),
+    /// Paint a picture from words and pictures.
+    Paint(paint::Args),
     /// Say how well a sound and a picture hold together, beside chance.
     Evaluate(evaluate::Args),
     /// Put the figures of two films, or of two documents, side by side.
@@ -115,6 +118,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Mix(args) => stage::run(Stage::Mix, &args, &place),
         Command::Mux(args) => stage::run(Stage::Mux, &args, &place),
         Command::Film(args) => film::run(&args, &place),
+        Command::Paint(args) => paint::run(&args, &place),
         Command::Evaluate(args) => evaluate::run(&args, &place),
         Command::Compare(args) => compare::run(&args, &place),
         #[cfg(feature = "server")]

@@ -14,6 +14,7 @@ mod error;
 #[allow(dead_code, reason = "the layers are a vocabulary that models choose from")]
 mod graph;
 pub mod image;
+pub mod kandinsky;
 pub mod medoids;
 mod onnx;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub mod resnet18;
 mod runtime;
 pub mod tokens;
 pub mod torch_random;
+pub mod variations;
 pub mod yolov9;
 
 pub use checkpoint::Checkpoint;

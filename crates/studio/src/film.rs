@@ -337,22 +337,27 @@ fn artworks(order: &FilmOrder, world: &dyn World) -> Result<Vec<Artwork>, Studio
     let mut artworks = Vec::new();
     for path in &order.artworks {
         world.check()?;
-        let bytes = match std::fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => return Err(MediaError::IsFolder { input: path.clone() }.into()),
-            Ok(meta) if meta.len() == 0 => return Err(MediaError::Empty { input: path.clone() }.into()),
-            Ok(_) => std::fs::read(path),
-            Err(e) => Err(e),
-        };
-        let bytes = bytes.map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => MediaError::NotFound { input: path.clone() },
-            _ => MediaError::Unreadable {
-                input: path.clone(),
-                why: e.to_string(),
-            },
-        })?;
-        artworks.push(Artwork::decode(&path.display().to_string(), &bytes, LONGEST)?);
+        artworks.push(artwork(path, LONGEST)?);
     }
     Ok(artworks)
+}
+
+/// A picture of any kind, upright, its longest side `longest` at most.
+pub(crate) fn artwork(path: &Path, longest: u32) -> Result<Artwork, StudioError> {
+    let bytes = match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => return Err(MediaError::IsFolder { input: path.to_owned() }.into()),
+        Ok(meta) if meta.len() == 0 => return Err(MediaError::Empty { input: path.to_owned() }.into()),
+        Ok(_) => std::fs::read(path),
+        Err(e) => Err(e),
+    };
+    let bytes = bytes.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => MediaError::NotFound { input: path.to_owned() },
+        _ => MediaError::Unreadable {
+            input: path.to_owned(),
+            why: e.to_string(),
+        },
+    })?;
+    Ok(Artwork::decode(&path.display().to_string(), &bytes, longest)?)
 }
 
 fn hear(

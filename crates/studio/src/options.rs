@@ -161,6 +161,32 @@ pub fn caption_engine(text: &str) -> Result<Option<PathBuf>, StudioError> {
     }
 }
 
+/// The folder of `--painter kandinsky=…`; none: the model folder's.
+///
+/// # Errors
+/// [`StudioError::NoEngine`].
+pub fn painter_engine(text: &str) -> Result<Option<PathBuf>, StudioError> {
+    match engine_and_path(text) {
+        ("kandinsky", path) => Ok(path),
+        _ => Err(StudioError::NoEngine {
+            name: "painter".to_owned(),
+            engine: text.to_owned(),
+            have: "kandinsky or kandinsky=DIR",
+        }),
+    }
+}
+
+/// `768x768`, or `1:1`, `16:9`, `9:16`, `4:5`: width and height in pixels.
+///
+/// # Errors
+/// [`StudioError::Option`].
+pub fn picture_size(text: &str) -> Result<(u32, u32), StudioError> {
+    size(text).map_err(|why| StudioError::Option {
+        name: "size".to_owned(),
+        why,
+    })
+}
+
 fn moments(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(n) if (1..=1000).contains(&n) => Ok(n),

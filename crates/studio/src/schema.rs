@@ -7,7 +7,7 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDes
 use crate::brief::Brief;
 use crate::sections::{
     AudioGeneration, Captions, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
-    PromptCombiner, Provenance, Recut, SoundGeneration, Takes, VideoInput, VideoReconstruction,
+    Painting, PromptCombiner, Provenance, Recut, SoundGeneration, Takes, VideoInput, VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -24,6 +24,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<FrameSelection>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
     add::<Captions>(&mut sections, &mut definitions);
+    add::<Painting>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
     add::<Recut>(&mut sections, &mut definitions);
     add::<Takes>(&mut sections, &mut definitions);

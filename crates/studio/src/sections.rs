@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use synchresis_cue::{Mood, Section};
 
+use crate::easel::PaintSteps;
+
 macro_rules! section {
     ($(#[$doc:meta])* $type:ident as $name:literal { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$doc])*
@@ -131,6 +133,34 @@ pub struct CaptionWindow {
     pub end_s: f64,
     /// The sentence.
     pub text: String,
+}
+
+section! {
+    /// A picture that was painted from words and pictures.
+    Painting as "painting" {
+        /// The engine that painted it.
+        engine: String,
+        /// Which folder its weights came from.
+        note: String,
+        /// What was to be painted.
+        prompt: String,
+        /// Pictures it was to stay near to.
+        images: Vec<String>,
+        /// How much the prompt and each picture counted.
+        weights: Vec<f32>,
+        /// What it was to keep away from.
+        negative_prompt: Option<String>,
+        /// The seed.
+        seed: u64,
+        /// Steps and guidance.
+        how: PaintSteps,
+        /// Pixels.
+        width: usize,
+        /// Pixels.
+        height: usize,
+        /// Where it lies.
+        path: String,
+    }
 }
 
 section! {

@@ -73,6 +73,11 @@ impl ClipImage {
         self.config.hidden_size
     }
 
+    /// Height and width of what it looks at, pixels.
+    pub fn side(&self) -> usize {
+        self.config.image_size
+    }
+
     /// Looks at a picture.
     ///
     /// # Errors
