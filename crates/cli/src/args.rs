@@ -41,9 +41,12 @@ pub(crate) struct BriefArgs {
     /// How many most telling frames to name.
     #[arg(long, value_name = "N", value_parser = reads("moments"), help_heading = "Picture")]
     moments: Option<String>,
-    /// Who describes the picture: auto or none.
+    /// Who describes the picture: auto, none, moondream2, moondream2=DIR, openai=URL#MODEL or replicate.
     #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
     describe: Option<String>,
+    /// What is asked about it, in your words, or `short` (a description and its mood) or `music` (fitting background music).
+    #[arg(long, value_name = "TEXT", help_heading = "Picture")]
+    question: Option<String>,
     /// The frame that stands for the film: auto (the medoid), 33%, 66% or a time such as 12.5s.
     #[arg(long, value_name = "WHICH", value_parser = reads("frame"), help_heading = "Picture")]
     frame: Option<String>,
@@ -94,6 +97,7 @@ impl BriefArgs {
             ("features", one(&self.features)),
             ("moments", one(&self.moments)),
             ("describe", one(&self.describe)),
+            ("question", one(&self.question)),
             ("hit", self.hits.clone()),
             ("keep-sections", self.keep_sections.clone()),
             ("soundbank", one(&self.soundbank)),

@@ -10,9 +10,9 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let mut text = String::new();
     for line in &report.lines {
         let mark = if line.good { "ok     " } else { "missing" };
-        text += &format!("{mark}  {:<14} {}\n", line.what, line.found);
+        text += &format!("{mark}  {:<22} {}\n", line.what, line.found);
         if let Some(hint) = &line.hint {
-            text += &format!("{:9}{:<14} {hint}\n", "", "");
+            text += &format!("{:9}{:<22} {hint}\n", "", "");
         }
     }
     print(&text)?;

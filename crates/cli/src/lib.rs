@@ -9,6 +9,7 @@ mod evaluate;
 mod failure;
 mod film;
 mod logging;
+mod models;
 mod paint;
 mod place;
 mod score;
@@ -72,6 +73,8 @@ enum Command {
     Worker(serve::WorkerArgs),
     /// List the styles.
     Styles(styles::Args),
+    /// Pull, find and remove the weights of the engines.
+    Models(models::Args),
     /// Say what is installed, what is missing, and how to get it.
     Doctor,
 }
@@ -126,6 +129,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "server")]
         Command::Worker(args) => serve::work(&args, &place, &cli.place),
         Command::Styles(args) => styles::run(&args),
+        Command::Models(args) => models::run(&args, &place),
         Command::Doctor => doctor::run(&place),
     }
 }

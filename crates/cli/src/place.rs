@@ -1,5 +1,6 @@
 //! The machine as the studio may see it: tools, cache, clock, progress bar, Ctrl-C.
 
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,8 +8,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "server")]
-use synchresis_server::Machine;
-use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
+use synchresis_server::{Machine, Secrets};
+use synchresis_studio::{Cache, Device, Limits, Precision, StudioError, Tools, Watch, World};
 
 use crate::config::{cache_home, data_home};
 use crate::failure::Failure;
@@ -46,6 +47,15 @@ pub(crate) struct PlaceArgs {
     /// ONNX Runtime's shared library, which the neural engines need; looked for at the usual places by default.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global")]
     ort_lib: Option<PathBuf>,
+    /// What the neural engines compute on: auto, cpu, cuda, tensorrt, coreml, directml, rocm, migraphx, openvino or webgpu.
+    #[arg(long, global = true, value_name = "DEVICE", value_parser = device, help_heading = "Global")]
+    device: Option<Device>,
+    /// How language models keep their weights: auto, q8 (8 bits) or f32 (single precision).
+    #[arg(long, global = true, value_name = "TYPE", value_parser = precision, help_heading = "Global")]
+    dtype: Option<Precision>,
+    /// Refuse engines whose weights may not be used to make money.
+    #[arg(long, global = true, help_heading = "Global")]
+    commercial: bool,
     /// Refuse inputs longer than this many seconds.
     #[arg(long, global = true, value_name = "S", help_heading = "Limits")]
     limit_duration: Option<f64>,
@@ -102,6 +112,17 @@ impl PlaceArgs {
     }
 }
 
+fn device(name: &str) -> Result<Device, String> {
+    Device::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Device::ALL.iter().map(|(name, _)| *name).collect();
+        format!("there is no device {name:?}: auto, {}", names.join(", "))
+    })
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    Precision::named(name).ok_or_else(|| format!("{name:?} is none of auto, q8 and f32"))
+}
+
 fn set<T>(slot: &mut T, given: Option<T>) {
     if let Some(value) = given {
         *slot = value;
@@ -119,6 +140,9 @@ pub(crate) struct Place {
     banks: Vec<PathBuf>,
     model_folder: Option<PathBuf>,
     ort_lib: Option<PathBuf>,
+    device: Device,
+    precision: Precision,
+    commercial: bool,
     _scratch: Option<tempfile::TempDir>,
     bar: ProgressBar,
     quiet: bool,
@@ -178,6 +202,9 @@ impl Place {
                 .clone()
                 .or_else(|| data_home().map(|home| home.join("synchresis/models"))),
             ort_lib: args.ort_lib.clone(),
+            device: args.device.unwrap_or(Device::Cpu),
+            precision: args.dtype.unwrap_or(Precision::Auto),
+            commercial: args.commercial,
             _scratch: scratch,
             bar,
             quiet: args.quiet,
@@ -198,6 +225,15 @@ impl Place {
             banks: self.banks.clone(),
             ort_libraries: self.ort_libraries(),
             models: self.model_folder(),
+            device: self.device,
+            precision: self.precision,
+            commercial: self.commercial,
+            secrets: Secrets(
+                SECRETS
+                    .iter()
+                    .filter_map(|name| Some(((*name).to_owned(), self.secret(name)?)))
+                    .collect(),
+            ),
         }
     }
 
@@ -263,6 +299,36 @@ impl World for Place {
         self.model_folder.clone()
     }
 
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn commercial(&self) -> bool {
+        self.commercial
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        let known = SECRETS.contains(&name);
+        known
+            .then(|| std::env::var(name).ok())
+            .flatten()
+            .filter(|value| !value.is_empty())
+    }
+
+    fn say(&self, words: &str) {
+        let mut out = std::io::stderr();
+        if self.quiet || !out.is_terminal() {
+            return;
+        }
+        self.bar.finish_and_clear();
+        // A terminal that has gone away misses nothing.
+        let _ = out.write_all(words.as_bytes()).and_then(|()| out.flush());
+    }
+
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
@@ -273,6 +339,15 @@ impl World for Place {
         self.bar.set_prefix(stage);
     }
 }
+
+/// Keys and addresses of endpoints, by their names in the environment.
+const SECRETS: [&str; 5] = [
+    "HF_TOKEN",
+    "SYNCHRESIS_OPENAI_KEY",
+    "OPENAI_API_KEY",
+    "REPLICATE_API_TOKEN",
+    "REPLICATE_API_BASE_URL",
+];
 
 /// The usual places of ONNX Runtime: beside the binary first.
 fn ort_libraries() -> Vec<PathBuf> {

@@ -93,6 +93,58 @@ pub enum ModelError {
         /// ONNX Runtime's words.
         reason: String,
     },
+    /// The device is not to be had.
+    #[error(
+        "{device}: {reason}\nhint: --device cpu works everywhere; another device needs an ONNX Runtime that was built for it (--ort-lib)"
+    )]
+    Device {
+        /// Its name.
+        device: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// There is not enough memory for a model; it was not tried.
+    #[error(
+        "{model} needs about {} MB of memory, {} MB are free\nhint: end other programs, or take a smaller size of the model",
+        needed / 1_000_000,
+        free / 1_000_000
+    )]
+    Memory {
+        /// The model.
+        model: &'static str,
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
+    /// A checkpoint's file is not the one that was opened.
+    #[error("{path} changed while {model} used it\nhint: let the download or copy end, then run this again")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The model.
+        model: &'static str,
+    },
+    /// A key that an endpoint wants is not there.
+    #[error("{what} needs a key\nhint: put it into the environment as {name}; it is never written anywhere")]
+    NoKey {
+        /// Who wants it.
+        what: &'static str,
+        /// Its name in the environment.
+        name: &'static str,
+    },
+    /// An endpoint that is down, slow, refuses or answers nonsense.
+    #[error("{doing} at {url}: {reason}\nhint: {hint}")]
+    Endpoint {
+        /// What was being done.
+        doing: &'static str,
+        /// Where, without what is secret.
+        url: String,
+        /// Why it failed.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// An input that the model cannot take.
     #[error("{model} cannot take this input: {reason}")]
     Input {

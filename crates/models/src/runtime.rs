@@ -9,9 +9,11 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Stamp};
+use crate::device::Device;
 use crate::error::ModelError;
 use crate::graph::Finished;
+use crate::warm;
 
 const HINT: &str = "install libonnxruntime 1.20 or newer (the PyPI wheel or the npm package `onnxruntime-node` carry it) and give its path with --ort-lib";
 
@@ -24,6 +26,8 @@ pub struct Runtime {
     environment: Environment,
     library: PathBuf,
     threads: usize,
+    device: Device,
+    memory: Option<u64>,
 }
 
 impl Runtime {
@@ -39,6 +43,8 @@ impl Runtime {
                 environment: environment.clone(),
                 library: library.clone(),
                 threads,
+                device: Device::Cpu,
+                memory: None,
             });
         }
         let tried = || {
@@ -72,7 +78,23 @@ impl Runtime {
             environment,
             library: library.clone(),
             threads,
+            device: Device::Cpu,
+            memory: None,
         })
+    }
+
+    /// Sessions compute on `device`.
+    #[must_use]
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Models that need more than so many bytes are refused; by default, what is free when they are loaded.
+    #[must_use]
+    pub fn within(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
     }
 
     /// The library's file.
@@ -89,6 +111,13 @@ impl Runtime {
             reason: e.to_string(),
         };
         let folder = checkpoint.folder().to_string_lossy().into_owned();
+        let free = self.memory.or_else(warm::free_memory).unwrap_or(u64::MAX);
+        // What flows between the layers comes on top of the weights.
+        let needed = graph.weight_bytes + graph.weight_bytes / 8;
+        if needed > free {
+            return Err(ModelError::Memory { model, needed, free });
+        }
+        let provider = self.device.provider()?;
         let build = || -> ort::Result<Session> {
             let builder = Session::builder(&self.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
@@ -98,17 +127,31 @@ impl Runtime {
             } else {
                 builder
             };
+            if let Some(provider) = &provider {
+                builder = builder.with_execution_providers([provider.clone()])?;
+            }
             builder.commit_from_memory(&graph.bytes)
         };
+        checkpoint.unchanged(model)?;
+        let built = build();
+        // What goes wrong in a file that is being replaced is told as that.
+        checkpoint.unchanged(model)?;
+        let session = built.map_err(|e| match (&provider, self.device) {
+            (Some(_), device) => ModelError::Device {
+                device: device.name(),
+                reason: e.to_string(),
+            },
+            _ => failed(e),
+        })?;
         Ok(Net {
             model,
-            session: build().map_err(failed)?,
+            session,
+            files: checkpoint.stamps().to_vec(),
         })
     }
 }
 
 /// What goes into a graph: lengths of the axes, and the numbers.
-#[allow(dead_code, reason = "whole numbers go into models that read text")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Feed<'a> {
     F32(&'a [usize], &'a [f32]),
@@ -129,12 +172,14 @@ pub struct Tensor {
 pub(crate) struct Net {
     model: &'static str,
     session: Session,
+    files: Vec<Stamp>,
 }
 
 impl Net {
     /// Runs it; the outputs come in the graph's order.
     pub(crate) fn run(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Tensor>, ModelError> {
         let model = self.model;
+        Stamp::unchanged(&self.files, model)?;
         let mut run = || -> ort::Result<Vec<Tensor>> {
             let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
             let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
@@ -159,6 +204,7 @@ impl Net {
         kept: &[(&str, &Kept)],
     ) -> Result<Vec<Kept>, ModelError> {
         let model = self.model;
+        Stamp::unchanged(&self.files, model)?;
         let mut run = || -> ort::Result<Vec<Kept>> {
             let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
             let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use synchresis_studio::Limits;
+use synchresis_studio::{Device, Limits, Precision};
 
 /// The machine that jobs run on.
 #[derive(Debug, Clone)]
@@ -26,6 +26,25 @@ pub struct Machine {
     pub ort_libraries: Vec<PathBuf>,
     /// Where models lie.
     pub models: Option<PathBuf>,
+    /// What models compute on.
+    pub device: Device,
+    /// How language models keep their weights.
+    pub precision: Precision,
+    /// Whether only what may be used to make money is to be used.
+    pub commercial: bool,
+    /// Keys of endpoints, by their names in the environment; never written anywhere.
+    pub secrets: Secrets,
+}
+
+/// Keys of endpoints by their names, which nothing that is logged shows.
+#[derive(Clone, Default)]
+pub struct Secrets(pub Vec<(String, String)>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
 }
 
 /// What one client may ask of the server.

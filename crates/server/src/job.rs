@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synchresis_studio::{Brief, Features, FilmBrief, Objects, Soundbank, StudioError};
+use synchresis_studio::{Brief, Describe, Features, FilmBrief, Objects, Soundbank, StudioError};
 use utoipa::ToSchema;
 
 /// What is to be done.
@@ -228,6 +228,12 @@ impl Request {
             return refused(
                 "objects",
                 "auto, none and yolov9 are to be had; a file of the server is not",
+            );
+        }
+        if matches!(base.describe, Describe::Moondream2(Some(_)) | Describe::Openai { .. }) {
+            return refused(
+                "describe",
+                "auto, none, moondream2 and replicate are to be had; a file of the server or an address it can reach is not",
             );
         }
         if matches!(base.features, Features::Resnet18(Some(_))) {

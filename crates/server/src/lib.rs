@@ -24,6 +24,6 @@ mod tidy;
 mod trade;
 
 pub use api::openapi;
-pub use config::{ClientLimits, Config, Machine};
+pub use config::{ClientLimits, Config, Machine, Secrets};
 pub use error::ServerError;
 pub use service::{serve, work};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use synchresis_studio::{Cache, Limits, StudioError, Tools, Watch, World};
+use synchresis_studio::{Cache, Device, Limits, Precision, StudioError, Tools, Watch, World};
 use tokio::sync::Notify;
 
 use crate::config::Machine;
@@ -196,6 +196,23 @@ impl World for Desk {
 
     fn model_folder(&self) -> Option<PathBuf> {
         self.shop.machine.models.clone()
+    }
+
+    fn device(&self) -> Device {
+        self.shop.machine.device
+    }
+
+    fn precision(&self) -> Precision {
+        self.shop.machine.precision
+    }
+
+    fn commercial(&self) -> bool {
+        self.shop.machine.commercial
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        let known = self.shop.machine.secrets.0.iter().find(|(known, _)| known == name);
+        known.map(|(_, value)| value.clone())
     }
 
     fn seconds(&self) -> f64 {

@@ -42,6 +42,27 @@ pub enum Objects {
     Yolov9(Option<PathBuf>),
 }
 
+/// Who puts the film in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Describe {
+    /// Moondream2 where its weights and ONNX Runtime are found, else what was measured, and the document says so.
+    Auto,
+    /// Nobody: what was measured.
+    None,
+    /// Moondream2 with the weights of this folder, or of the model folder.
+    Moondream2(Option<PathBuf>),
+    /// A vision model behind an OpenAI-compatible endpoint.
+    Openai {
+        /// Its base, `http://127.0.0.1:11434/v1`.
+        url: String,
+        /// The model's name there.
+        model: String,
+    },
+    /// LLaVA-13B at Replicate.
+    Replicate,
+}
+
 /// What frames are compared by when one is to stand for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -98,6 +119,10 @@ pub struct Brief {
     pub features: Features,
     /// How many most telling frames are named.
     pub moments: u32,
+    /// Who puts the film in words.
+    pub describe: Describe,
+    /// What is asked about the frame that stands for the film; the engine's usual question where absent.
+    pub question: Option<String>,
     /// Which frame stands for the film.
     pub frame: FrameChoice,
     /// Moments the person wants hit, seconds, beside those that are seen.
@@ -134,6 +159,8 @@ impl Default for Brief {
             objects: Objects::Auto,
             features: Features::BuiltIn,
             moments: 1,
+            describe: Describe::Auto,
+            question: None,
             frame: FrameChoice::Auto,
             hits: Vec::new(),
             duration: None,

@@ -1,7 +1,7 @@
 //! What is installed, what is missing, and how to get it.
 
-use crate::render;
 use crate::world::World;
+use crate::{render, weights};
 
 /// The state of the machine.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Line {
     /// Whether it is as it should be. Nothing but ffmpeg is needed.
     pub good: bool,
     /// What.
-    pub what: &'static str,
+    pub what: String,
     /// What was found.
     pub found: String,
     /// How to get it, or make it better.
@@ -26,10 +26,10 @@ pub struct Line {
 /// Looks at everything that a film may need.
 pub fn examine(world: &dyn World) -> Report {
     let mut lines = Vec::new();
-    let mut line = |good, what, found: String, hint: Option<String>| {
+    let mut line = |good, what: &str, found: String, hint: Option<String>| {
         lines.push(Line {
             good,
-            what,
+            what: what.to_owned(),
             found,
             hint,
         })
@@ -91,8 +91,31 @@ pub fn examine(world: &dyn World) -> Report {
             true,
             "YOLOv9",
             "no weights found, no objects are recognised".into(),
-            folder.map(|folder| format!("put v9-c.pt of MultimediaTechLab/YOLO (MIT) into {}", folder.display())),
+            folder.map(|folder| {
+                format!(
+                    "synchresis models pull yolov9-c, or put v9-c.pt of MultimediaTechLab/YOLO (MIT) into {}",
+                    folder.display()
+                )
+            }),
         ),
+    }
+    // Objects have their own line: any size will do.
+    for shelf in weights::shelves(world)
+        .iter()
+        .filter(|shelf| !shelf.entry.name.starts_with("yolov9"))
+    {
+        let entry = shelf.entry;
+        if shelf.there {
+            line(true, &entry.name, shelf.path.display().to_string(), None);
+        } else {
+            let found = format!("not here: would give {}", entry.gives);
+            line(
+                true,
+                &entry.name,
+                found,
+                Some(format!("synchresis models pull {}", entry.name)),
+            );
+        }
     }
     line(true, "styles", format!("{} built in", crate::styles().len()), None);
     line(true, "cache", world.cache().root().display().to_string(), None);

@@ -67,6 +67,9 @@ pub enum StudioError {
     /// The brief cannot be carried out as it is.
     #[error("{0}")]
     Brief(String),
+    /// A licence forbids it, or was not agreed to.
+    #[error("{0}")]
+    Licence(String),
     /// The person asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -104,12 +107,17 @@ impl StudioError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Media(error) => error.exit_code(),
-            Self::Model(ModelError::Runtime { .. } | ModelError::NoWeights { .. }) => 4,
-            Self::Model(ModelError::Run { .. }) => 1,
-            Self::Model(ModelError::Code { .. }) => 5,
-            Self::Composer(ComposerError::Cancelled(_))
+            Self::Model(
+                ModelError::Runtime { .. }
+                | ModelError::NoWeights { .. }
+                | ModelError::NoKey { .. }
+                | ModelError::Device { .. },
+            ) => 4,
+            Self::Model(ModelError::Run { .. } | ModelError::Memory { .. } | ModelError::Endpoint { .. }) => 1,
+            Self::Model(ModelError::Code { .. }) | Self::Licence(_) => 5,
+            Self::Model(ModelError::Cancelled(_))
+            | Self::Composer(ComposerError::Cancelled(_))
             | Self::Sound(SoundError::Cancelled(_))
-            | Self::Model(ModelError::Cancelled(_))
             | Self::Cancelled => 130,
             Self::Composer(_) | Self::Brief(_) | Self::Option { .. } => 2,
             Self::NoEngine { .. } => 4,

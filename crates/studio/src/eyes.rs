@@ -77,7 +77,7 @@ pub(crate) fn yolo_in(folder: &Path) -> Option<PathBuf> {
 
 pub(crate) fn runtime(world: &dyn World) -> Result<Runtime, StudioError> {
     let threads = world.limits().threads as usize;
-    Ok(Runtime::load(&world.ort_libraries(), threads)?)
+    Ok(Runtime::load(&world.ort_libraries(), threads)?.on(world.device()))
 }
 
 /// What is recognised in the sampled frames.
@@ -268,7 +268,12 @@ fn distances(net: &mut ResNet18, pictures: &[Picture], world: &dyn World) -> Res
 }
 
 /// The frames at these times, upright and at full size.
-fn pictures(footage: &Footage, input: &Path, times: &[f64], world: &dyn World) -> Result<Vec<Picture>, StudioError> {
+pub(crate) fn pictures(
+    footage: &Footage,
+    input: &Path,
+    times: &[f64],
+    world: &dyn World,
+) -> Result<Vec<Picture>, StudioError> {
     let folder =
         tempfile::tempdir().map_err(|e| StudioError::file("making a scratch folder in", &std::env::temp_dir(), e))?;
     let files = extract_frames(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use synchresis_cue::{Look, Original, Pace, Rational, Sounds};
 
-use crate::brief::{Brief, Features, FrameChoice, Music, Objects, Soundbank};
+use crate::brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Soundbank};
 use crate::error::StudioError;
 use crate::film::FilmBrief;
 
@@ -14,7 +14,7 @@ pub const ENGINES: &[(&str, &[&str])] = &[
     ("sounds", &["none", "designer"]),
     ("objects", &["auto", "none", "yolov9"]),
     ("features", &["built-in", "resnet18"]),
-    ("describe", &["auto", "none"]),
+    ("describe", &["auto", "none", "moondream2", "replicate"]),
     ("painter", &["morph"]),
     ("transition", &["morph", "cut"]),
 ];
@@ -43,6 +43,7 @@ impl Brief {
         "features",
         "moments",
         "describe",
+        "question",
         "frame",
         "duration",
         "drift",
@@ -105,8 +106,21 @@ impl Brief {
                 };
             }
             "moments" => self.moments = moments(text).map_err(bad)?,
-            "describe" if matches!(text, "auto" | "none") => {}
-            "describe" => return Err(engine("auto or none")),
+            "describe" => {
+                self.describe = match text.split_once('=') {
+                    None if text == "auto" => Describe::Auto,
+                    None if text == "none" => Describe::None,
+                    None if text == "replicate" => Describe::Replicate,
+                    None if text == "moondream2" => Describe::Moondream2(None),
+                    Some(("moondream2", path)) => Describe::Moondream2(Some(PathBuf::from(path))),
+                    Some(("openai", rest)) => endpoint(rest).map_err(bad)?,
+                    _ => {
+                        let have = "auto, none, moondream2, moondream2=DIR, openai=URL#MODEL or replicate";
+                        return Err(engine(have));
+                    }
+                };
+            }
+            "question" => self.question = Some(question(text)),
             "hit" => self.hits = each(values, time).map_err(bad)?,
             "keep-sections" => self.keep_sections = each(values, section).map_err(bad)?,
             "soundbank" => {
@@ -185,6 +199,31 @@ pub fn picture_size(text: &str) -> Result<(u32, u32), StudioError> {
         name: "size".to_owned(),
         why,
     })
+}
+
+/// `http://127.0.0.1:11434/v1#llava:13b`.
+fn endpoint(text: &str) -> Result<Describe, String> {
+    match text.rsplit_once('#') {
+        Some((url, model)) if !model.is_empty() && (url.starts_with("http://") || url.starts_with("https://")) => {
+            Ok(Describe::Openai {
+                url: url.trim_end_matches('/').to_owned(),
+                model: model.to_owned(),
+            })
+        }
+        _ => Err(format!(
+            "{text:?} is no endpoint: openai=http://127.0.0.1:11434/v1#llava:13b, the base of its API and the model's name"
+        )),
+    }
+}
+
+/// The question, or the one that stands under this name.
+fn question(text: &str) -> String {
+    match text {
+        "short" => synchresis_models::moondream::QUESTION,
+        "music" => synchresis_models::replicate::QUESTION,
+        own => own,
+    }
+    .to_owned()
 }
 
 fn moments(text: &str) -> Result<u32, String> {

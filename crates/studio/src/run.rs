@@ -20,7 +20,7 @@ use crate::sections::{Licence, Licences, MixReport, PromptCombiner, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{cue_sheet, eyes, mux, stills, takes, tell};
+use crate::{cue_sheet, describe, eyes, mux, stills, takes, tell};
 
 /// Version of what is told in words.
 const TOLD: u32 = 1;
@@ -238,13 +238,13 @@ impl Work<'_> {
     fn tell(&mut self, opened: &Opened, seen: &Seen, until: Stage) -> Result<(), StudioError> {
         let (order, world) = (self.order, self.world);
         let objects = eyes::objects(&mut self.ledger, order, opened, &seen.sighting, world)?;
+        let mut described = tell::describe(&seen.sighting);
         if until >= Stage::Select {
             let selection = eyes::select(order, opened, &seen.sighting, world)?;
             self.ledger.put(&selection)?;
-        }
-        let described = tell::describe(&seen.sighting);
-        if until >= Stage::Describe {
-            self.ledger.put(&described)?;
+            if until >= Stage::Describe {
+                described = describe::run(&mut self.ledger, order, opened, &seen.sighting, selection.time_s, world)?;
+            }
         }
         if until >= Stage::Prompt {
             let brief = &order.brief;

@@ -109,6 +109,12 @@ section! {
         description: String,
         /// The engine that wrote it; `measured` for the built-in one.
         engine: String,
+        /// What it was asked, where it was asked something.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        question: String,
+        /// Why none looked, or where the engine's weights lie.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
     }
 }
 

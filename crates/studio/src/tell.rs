@@ -85,6 +85,8 @@ pub(crate) fn describe(sighting: &Sighting) -> FrameDescription {
     FrameDescription {
         description: sighting.words.clone(),
         engine: "measured".into(),
+        question: String::new(),
+        note: String::new(),
     }
 }
 

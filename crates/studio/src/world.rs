@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use synchresis_cue::Watch;
 use synchresis_media::{Limits, Tools};
+use synchresis_models::{Device, Precision};
 
 use crate::cache::Cache;
 use crate::error::StudioError;
@@ -29,6 +30,24 @@ pub trait World: Watch {
     fn model_folder(&self) -> Option<PathBuf> {
         None
     }
+    /// What the neural engines compute on.
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+    /// How the neural engines keep their weights.
+    fn precision(&self) -> Precision {
+        Precision::Auto
+    }
+    /// A key that the person keeps for this machine, by the name it has in the environment; never written anywhere.
+    fn secret(&self, _name: &str) -> Option<String> {
+        None
+    }
+    /// Whether only what may be used to make money is to be used.
+    fn commercial(&self) -> bool {
+        false
+    }
+    /// Words of an answer as they come; a line break ends it.
+    fn say(&self, _words: &str) {}
     /// Seconds since some moment in the past.
     fn seconds(&self) -> f64;
     /// A stage with this name begins: `watching`, `composing`, …

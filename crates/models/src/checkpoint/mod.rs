@@ -7,6 +7,7 @@ mod torch;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
@@ -30,6 +31,37 @@ pub struct Checkpoint {
     path: PathBuf,
     folder: PathBuf,
     tensors: BTreeMap<String, Stored>,
+    stamps: Vec<Stamp>,
+}
+
+/// A file as it was when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    path: PathBuf,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            path: path.to_path_buf(),
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+
+    /// Whether every file is as it was: one that is replaced while it is mapped gives other weights, or ends the process.
+    pub(crate) fn unchanged(all: &[Self], model: &'static str) -> Result<(), ModelError> {
+        match all.iter().find(|stamp| Self::of(&stamp.path).as_ref() != Some(stamp)) {
+            None => Ok(()),
+            Some(stamp) => Err(ModelError::Changed {
+                path: stamp.path.clone(),
+                model,
+            }),
+        }
+    }
 }
 
 /// Names that hub repositories give their weights, best first.
@@ -60,7 +92,8 @@ impl Checkpoint {
             _ => PathBuf::from("."),
         };
         let name = file_name(&file)?;
-        let tensors = if name.ends_with(".index.json") {
+        let index_stamp = Stamp::of(&file);
+        let tensors: BTreeMap<String, Stored> = if name.ends_with(".index.json") {
             let index = read_index(&file)?;
             let mut tensors = BTreeMap::new();
             for shard in index {
@@ -72,10 +105,16 @@ impl Checkpoint {
         } else {
             one_file(&file)?
         };
+        let mut files: Vec<&str> = tensors.values().map(|stored| stored.file.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        let stamps = files.iter().filter_map(|name| Stamp::of(&folder.join(name)));
+        let stamps = index_stamp.into_iter().chain(stamps).collect();
         Ok(Self {
             path: file,
             folder,
             tensors,
+            stamps,
         })
     }
 
@@ -87,6 +126,22 @@ impl Checkpoint {
     /// Where the files lie.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// One that this program wrote as a whole: that its date changes says nothing.
+    pub(crate) fn ours(mut self) -> Self {
+        self.stamps.clear();
+        self
+    }
+
+    /// Whether its files are as they were when it was opened.
+    pub(crate) fn unchanged(&self, model: &'static str) -> Result<(), ModelError> {
+        Stamp::unchanged(&self.stamps, model)
+    }
+
+    /// Its files as they were.
+    pub(crate) fn stamps(&self) -> &[Stamp] {
+        &self.stamps
     }
 
     /// How many tensors there are.
@@ -109,22 +164,42 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelError::MissingTensor`], [`ModelError::Shape`], [`ModelError::Checkpoint`] where it cannot be read or holds no floats.
     pub fn floats(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let stored = self.tensor(model, name, shape)?;
+        let element = self.tensor(model, name, shape)?.element;
+        let bytes = self.bytes(model, name)?;
+        element.floats(&bytes).ok_or_else(|| ModelError::Checkpoint {
+            path: self.path.clone(),
+            reason: format!("{name} holds no floats"),
+            hint: "download the model again",
+        })
+    }
+
+    /// The bytes of a tensor as they lie.
+    pub(crate) fn bytes(&self, model: &'static str, name: &str) -> Result<Vec<u8>, ModelError> {
+        let stored = self.tensors.get(name).ok_or_else(|| self.missing(model, name))?;
         let path = self.folder.join(&stored.file);
-        let broken = |reason: String| ModelError::Checkpoint {
+        let broken = |e: std::io::Error| ModelError::Checkpoint {
             path: path.clone(),
-            reason: format!("reading {name}: {reason}"),
+            reason: format!("reading {name}: {e}"),
             hint: "download the model again",
         };
-        let mut file = std::fs::File::open(&path).map_err(|e| broken(e.to_string()))?;
-        file.seek(SeekFrom::Start(stored.offset))
-            .map_err(|e| broken(e.to_string()))?;
+        let mut file = std::fs::File::open(&path).map_err(broken)?;
+        file.seek(SeekFrom::Start(stored.offset)).map_err(broken)?;
         let mut bytes = vec![0; stored.length as usize];
-        file.read_exact(&mut bytes).map_err(|e| broken(e.to_string()))?;
-        stored
-            .element
-            .floats(&bytes)
-            .ok_or_else(|| broken("it holds no floats".to_owned()))
+        file.read_exact(&mut bytes).map_err(broken)?;
+        Ok(bytes)
+    }
+
+    /// Every tensor with where it lies, by name.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&String, &Stored)> {
+        self.tensors.iter()
+    }
+
+    fn missing(&self, model: &'static str, name: &str) -> ModelError {
+        ModelError::MissingTensor {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            model,
+        }
     }
 
     /// Whether a tensor's name begins like this.
@@ -164,11 +239,7 @@ pub trait Weights {
 
 impl Weights for Checkpoint {
     fn tensor(&self, model: &'static str, name: &str, shape: &[usize]) -> Result<Stored, ModelError> {
-        let stored = self.tensors.get(name).ok_or_else(|| ModelError::MissingTensor {
-            path: self.path.clone(),
-            name: name.to_owned(),
-            model,
-        })?;
+        let stored = self.tensors.get(name).ok_or_else(|| self.missing(model, name))?;
         if stored.shape != shape {
             return Err(ModelError::Shape {
                 path: self.path.clone(),

@@ -28,6 +28,7 @@ pub(crate) struct Graph<'w> {
     parts: GraphParts,
     known: std::collections::BTreeSet<String>,
     next: usize,
+    weight_bytes: u64,
 }
 
 /// A finished graph: the bytes of an ONNX model whose weights lie elsewhere.
@@ -35,6 +36,8 @@ pub(crate) struct Graph<'w> {
 pub(crate) struct Finished {
     pub(crate) model: &'static str,
     pub(crate) bytes: Vec<u8>,
+    /// What its weights take in memory.
+    pub(crate) weight_bytes: u64,
 }
 
 impl<'w> Graph<'w> {
@@ -45,6 +48,7 @@ impl<'w> Graph<'w> {
             parts: GraphParts::default(),
             known: std::collections::BTreeSet::new(),
             next: 0,
+            weight_bytes: 0,
         }
     }
 
@@ -53,6 +57,7 @@ impl<'w> Graph<'w> {
         Finished {
             model: self.model,
             bytes: onnx::model(self.model, &self.parts),
+            weight_bytes: self.weight_bytes,
         }
     }
 
@@ -69,8 +74,29 @@ impl<'w> Graph<'w> {
 
     /// A weight of the checkpoint as 32-bit floats; half precision is widened when the graph is loaded.
     pub(crate) fn weight(&mut self, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
+        let (value, element) = self.lying(name, shape)?;
+        if element == Element::F32 {
+            return Ok(value);
+        }
+        Ok(self.wide(&value))
+    }
+
+    /// A tensor of the checkpoint in the type that it lies in.
+    pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
+        Ok(self.lying(name, shape)?.0)
+    }
+
+    /// As 32-bit floats.
+    pub(crate) fn wide(&mut self, x: &Value) -> Value {
+        self.op("Cast", &[x], &[("to", Attribute::Int(Element::F32 as i64))])
+    }
+
+    fn lying(&mut self, name: &str, shape: &[usize]) -> Result<(Value, Element), ModelError> {
         let stored = self.weights.tensor(self.model, name, shape)?;
         if self.known.insert(name.to_owned()) {
+            // Halves are widened while the graph is loaded.
+            let widened = if stored.element.size() == 2 { 2 } else { 1 };
+            self.weight_bytes += stored.length * widened;
             self.parts.initializers.push(onnx::tensor_elsewhere(
                 name,
                 stored.element,
@@ -80,11 +106,7 @@ impl<'w> Graph<'w> {
                 stored.length,
             ));
         }
-        let value = Value(name.to_owned());
-        if stored.element == Element::F32 {
-            return Ok(value);
-        }
-        Ok(self.op("Cast", &[&value], &[("to", Attribute::Int(Element::F32 as i64))]))
+        Ok((Value(name.to_owned()), stored.element))
     }
 
     /// Whether the checkpoint has a tensor of that name and shape.
@@ -115,6 +137,20 @@ impl<'w> Graph<'w> {
             .initializers
             .push(onnx::tensor(&name, Element::I64, &[values.len()], &data));
         Value(name)
+    }
+
+    /// An operator with several results that ONNX Runtime contributes.
+    pub(crate) fn contributed_several(
+        &mut self,
+        op: &str,
+        inputs: &[&Value],
+        attributes: &[(&str, Attribute)],
+        n: usize,
+    ) -> Vec<Value> {
+        let outs: Vec<String> = (0..n).map(|_| self.fresh()).collect();
+        let names: Vec<&str> = outs.iter().map(String::as_str).collect();
+        self.push(op, "com.microsoft", inputs, &names, attributes);
+        outs.into_iter().map(Value).collect()
     }
 
     fn push(&mut self, op: &str, domain: &str, inputs: &[&Value], outputs: &[&str], attributes: &[(&str, Attribute)]) {
