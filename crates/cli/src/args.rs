@@ -41,6 +41,9 @@ pub(crate) struct BriefArgs {
     /// How many most telling frames to name.
     #[arg(long, value_name = "N", value_parser = reads("moments"), help_heading = "Picture")]
     moments: Option<String>,
+    /// Who tells mood, scene, weather and time of day: auto, none, clip or clip=DIR.
+    #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
+    scene: Option<String>,
     /// Who describes the picture: auto, none, moondream2, moondream2=DIR, openai=URL#MODEL or replicate.
     #[arg(long, value_name = "ENGINE", help_heading = "Picture")]
     describe: Option<String>,
@@ -96,6 +99,7 @@ impl BriefArgs {
             ("objects", one(&self.objects)),
             ("features", one(&self.features)),
             ("moments", one(&self.moments)),
+            ("scene", one(&self.scene)),
             ("describe", one(&self.describe)),
             ("question", one(&self.question)),
             ("hit", self.hits.clone()),

@@ -17,17 +17,44 @@ const STEP_S: f64 = 0.5;
 /// How far words move valence and arousal away from what is seen.
 const WORDS_WEIGH: f64 = 0.95;
 
+/// How far a recogniser's feeling moves valence and arousal away from what is measured.
+const RECOGNISED_WEIGHS: f64 = 0.5;
+
+/// What was recognised in the picture, beside what was measured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recognised {
+    /// Names of things, a description: read as a brief is, but for instruments, tempo and mode, which are the person's to ask for.
+    pub words: String,
+    /// Valence and arousal, −1 to 1, where a recogniser tells them.
+    pub feeling: Option<(f64, f64)>,
+}
+
+/// [`choose_with`] nothing recognised.
+///
+/// # Errors
+/// As there.
+pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[Style]) -> Result<Mood, ComposerError> {
+    choose_with(sighting, words, &Recognised::default(), style, styles)
+}
+
 /// Reads picture and words, and chooses the style: `style` if given, else the one that fits best.
 ///
 /// # Errors
 /// [`ComposerError::UnknownStyle`] with the closest names, [`ComposerError::NoStyles`].
-pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[Style]) -> Result<Mood, ComposerError> {
+pub fn choose_with(
+    sighting: &Sighting,
+    words: &str,
+    recognised: &Recognised,
+    style: Option<&str>,
+    styles: &[Style],
+) -> Result<Mood, ComposerError> {
     if styles.is_empty() {
         return Err(ComposerError::NoStyles);
     }
     let mut reading = words::read(words);
     know_styles(&mut reading, words, styles);
-    let seen = see(sighting);
+    let mut seen = see(sighting);
+    let shown = recognise(&mut seen, &mut reading, recognised);
     let valence = blend(seen.valence, reading.valence, reading.weight);
     let arousal = blend(seen.arousal, reading.arousal, reading.weight);
     let (chosen, style_reason) = match style {
@@ -44,6 +71,7 @@ pub fn choose(sighting: &Sighting, words: &str, style: Option<&str>, styles: &[S
         arousal_curve: shift(&seen.arousal_curve, seen.arousal, arousal),
         understood: reading.understood,
         unknown: reading.unknown,
+        seen: shown,
         wanted_voices: reading.wanted,
         unwanted_voices: reading.unwanted,
         solo: reading.solo,
@@ -62,6 +90,7 @@ pub fn keep(fresh: Mood, before: &Mood) -> Mood {
         arousal_curve: shift(&fresh.arousal_curve, fresh.arousal, before.arousal),
         understood: before.understood.clone(),
         unknown: before.unknown.clone(),
+        seen: before.seen.clone(),
         wanted_voices: before.wanted_voices.clone(),
         unwanted_voices: before.unwanted_voices.clone(),
         solo: before.solo,
@@ -69,6 +98,36 @@ pub fn keep(fresh: Mood, before: &Mood) -> Mood {
         mode: before.mode,
         ..fresh
     }
+}
+
+/// Lets what was recognised move what is seen, half as far as words do, and pull at styles, half as strongly; the words that did.
+fn recognise(seen: &mut Seen, reading: &mut Reading, recognised: &Recognised) -> Vec<String> {
+    let said = words::read(&recognised.words);
+    let (valence, arousal) = (seen.valence, seen.arousal);
+    if let Some((v, a)) = recognised.feeling.filter(|(v, a)| v.is_finite() && a.is_finite()) {
+        seen.valence += RECOGNISED_WEIGHS * (v.clamp(-1.0, 1.0) - seen.valence);
+        seen.arousal += RECOGNISED_WEIGHS * (a.clamp(-1.0, 1.0) - seen.arousal);
+    }
+    seen.valence = blend(seen.valence, said.valence, said.weight / 4.0);
+    seen.arousal = blend(seen.arousal, said.arousal, said.weight / 4.0);
+    seen.valence_curve = shift(&seen.valence_curve, valence, seen.valence);
+    seen.arousal_curve = shift(&seen.arousal_curve, arousal, seen.arousal);
+    for (style, pull) in said.styles {
+        // What the person says of a style stands.
+        if pull > 0.0 && !reading.styles.iter().any(|(known, _)| *known == style) {
+            reading.styles.push((style, pull.min(1.0) / 2.0));
+        }
+    }
+    seen.recognised = said.tags;
+    seen.recognised.retain(|tag| !reading.refused.contains(tag));
+    let mut shown: Vec<String> = Vec::new();
+    for word in said.understood {
+        if !shown.contains(&word) {
+            shown.push(word);
+        }
+    }
+    shown.truncate(12);
+    shown
 }
 
 /// Words move a feeling the further the more they say of it.
@@ -135,6 +194,8 @@ struct Seen {
     arousal_curve: Curve,
     /// Words for it, to match with a style's own.
     words: Vec<&'static str>,
+    /// Concepts that were recognised.
+    recognised: Vec<String>,
 }
 
 fn see(sighting: &Sighting) -> Seen {
@@ -191,6 +252,7 @@ fn see(sighting: &Sighting) -> Seen {
         valence_curve,
         arousal_curve,
         words: describe(&sums, sighting),
+        recognised: Vec::new(),
     }
 }
 
@@ -338,6 +400,12 @@ fn fitting<'a>(seen: &Seen, reading: &Reading, valence: f64, arousal: f64, style
     if !seen.words.is_empty() {
         reason.push_str(&format!(", the picture {}", seen.words.join(", ")));
     }
+    if !seen.recognised.is_empty() {
+        let mut shows = seen.recognised.clone();
+        shows.dedup();
+        shows.truncate(6);
+        reason.push_str(&format!(", it shows {}", shows.join(", ")));
+    }
     if !because.is_empty() {
         reason.push_str(&format!(", and the words ask for {}", because.join(", ")));
     }
@@ -381,6 +449,8 @@ fn fit(style: &Style, seen: &Seen, reading: &Reading, valence: f64, arousal: f64
             matched -= 0.35;
         } else if seen.words.contains(&meant) || seen.words.contains(&word.as_str()) {
             score += 0.08;
+        } else if seen.recognised.iter().any(|t| t == meant || *t == word) {
+            score += 0.16;
         }
     }
     score += f64::clamp(matched, -1.4, 1.4);

@@ -72,6 +72,7 @@ fn plain_mood(style: &str, valence: f64, arousal: f64) -> Mood {
             .collect(),
         understood: Vec::new(),
         unknown: Vec::new(),
+        seen: Vec::new(),
         wanted_voices: Vec::new(),
         unwanted_voices: Vec::new(),
         solo: false,

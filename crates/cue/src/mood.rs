@@ -26,6 +26,9 @@ pub struct Mood {
     pub understood: Vec<String>,
     /// Words of the brief that were not.
     pub unknown: Vec<String>,
+    /// Words for what was recognised in the picture that moved feeling or style.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
     /// Voices that the words asked for by name ("solo piano"), of [`crate::VOICES`].
     pub wanted_voices: Vec<String>,
     /// Voices that the words asked to leave out ("no drums").

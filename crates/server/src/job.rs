@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synchresis_studio::{Brief, Describe, Features, FilmBrief, Objects, Soundbank, StudioError};
+use synchresis_studio::{Brief, Describe, Features, FilmBrief, Objects, Scenes, Soundbank, StudioError};
 use utoipa::ToSchema;
 
 /// What is to be done.
@@ -234,6 +234,12 @@ impl Request {
             return refused(
                 "describe",
                 "auto, none, moondream2 and replicate are to be had; a file of the server or an address it can reach is not",
+            );
+        }
+        if matches!(base.scene, Scenes::Clip(Some(_))) {
+            return refused(
+                "scene",
+                "auto, none and clip are to be had; a file of the server is not",
             );
         }
         if matches!(base.features, Features::Resnet18(Some(_))) {

@@ -63,6 +63,18 @@ pub enum Describe {
     Replicate,
 }
 
+/// Who tells mood, scene and time of day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenes {
+    /// CLIP where its weights and ONNX Runtime are found, else nobody, and the document says so.
+    Auto,
+    /// Nobody.
+    None,
+    /// CLIP with the weights of this folder, or of the model folder.
+    Clip(Option<PathBuf>),
+}
+
 /// What frames are compared by when one is to stand for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +131,8 @@ pub struct Brief {
     pub features: Features,
     /// How many most telling frames are named.
     pub moments: u32,
+    /// Who tells mood, scene and time of day.
+    pub scene: Scenes,
     /// Who puts the film in words.
     pub describe: Describe,
     /// What is asked about the frame that stands for the film; the engine's usual question where absent.
@@ -159,6 +173,7 @@ impl Default for Brief {
             objects: Objects::Auto,
             features: Features::BuiltIn,
             moments: 1,
+            scene: Scenes::Auto,
             describe: Describe::Auto,
             question: None,
             frame: FrameChoice::Auto,

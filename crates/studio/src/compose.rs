@@ -1,8 +1,10 @@
 //! From what is seen to notes: mood, spotting, composition.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
+use synchresis_composer::mood::Recognised;
 use synchresis_composer::spot::{SpotOptions, spot};
 use synchresis_composer::style::{self, Style};
 use synchresis_composer::{compose, mood, recompose};
@@ -13,12 +15,12 @@ use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::order::{Order, Stage};
 use crate::recut;
-use crate::sections::Recut;
+use crate::sections::{FrameDescription, ObjectDetection, Recut, Scene};
 use crate::takes;
 use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
-const MOOD: u32 = 1;
+const MOOD: u32 = 2;
 const SPOTTING: u32 = 5;
 pub(crate) const COMPOSITION: u32 = 6;
 
@@ -140,9 +142,11 @@ pub(crate) fn mood(
         .or(recut.and_then(|recut| recut.style.as_deref()));
     let before = recut.and_then(|recut| recut.mood.as_ref());
     // What a style's file says is an input like any other: an edited file composes anew.
+    let recognised = recognised(ledger);
     let inputs = (sighting, &brief.mood, named, wanted.as_ref(), before);
+    let inputs = (inputs, &recognised.words, recognised.feeling);
     let mood: Mood = ledger.section(MOOD, &inputs, world, || {
-        let fresh = mood::choose(sighting, &brief.mood, named, &styles)?;
+        let fresh = mood::choose_with(sighting, &brief.mood, &recognised, named, &styles)?;
         Ok(match before {
             Some(before) => mood::keep(fresh, before),
             None => fresh,
@@ -152,6 +156,30 @@ pub(crate) fn mood(
         StudioError::Brief(format!("composing: the document's mood asks for a style {:?}, which nothing has\nhint: `synchresis styles` lists them", mood.style))
     })?;
     Ok((mood, style))
+}
+
+/// What the engines that looked at the picture say of it: things that were recognised, the scene, the description.
+fn recognised(ledger: &Ledger) -> Recognised {
+    let document = ledger.document();
+    let mut words: Vec<String> = Vec::new();
+    if let Ok(objects) = document.get::<ObjectDetection>() {
+        let labels: BTreeSet<String> = objects.frames.into_iter().flat_map(|frame| frame.labels).collect();
+        words.extend(labels);
+    }
+    let mut feeling = None;
+    if let Ok(scene) = document.get::<Scene>() {
+        words.extend(scene.words);
+        feeling = scene.valence.zip(scene.arousal);
+    }
+    if let Ok(described) = document.get::<FrameDescription>()
+        && described.engine != "measured"
+    {
+        words.push(described.description);
+    }
+    Recognised {
+        words: words.join(", "),
+        feeling,
+    }
 }
 
 pub(crate) fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> SpotOptions {

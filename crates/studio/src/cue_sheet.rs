@@ -1,12 +1,13 @@
 //! The cue sheet for people: what plays when, why, and what it asks of whoever publishes it; Markdown or one HTML file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use synchresis_cue::{CueSheet, Document, Hit, Mood, SectionCue, SoundDesign, SoundKind, Spotting, Sync};
 
 use crate::error::StudioError;
 use crate::run::write_whole;
-use crate::sections::{Licences, MixReport, Takes, VideoInput};
+use crate::sections::{FrameDescription, Licences, MixReport, ObjectDetection, Scene, Takes, VideoInput};
 
 /// Chords that are written out in a section's row.
 const CHORDS: usize = 12;
@@ -122,10 +123,15 @@ fn page(document: &Document) -> Page {
     }
     if let Some(sheet) = &sheet {
         let mut sentences = sheet.why.clone();
-        if let Ok(mood) = document.get::<Mood>()
-            && !mood.unknown.is_empty()
-        {
-            sentences.push(format!("Words that were not understood: {}.", mood.unknown.join(", ")));
+        sentences.extend(looked(document));
+        if let Ok(mood) = document.get::<Mood>() {
+            if !mood.seen.is_empty() {
+                let seen = mood.seen.join(", ");
+                sentences.push(format!("What was recognised moved feeling, style and effects: {seen}."));
+            }
+            if !mood.unknown.is_empty() {
+                sentences.push(format!("Words that were not understood: {}.", mood.unknown.join(", ")));
+            }
         }
         page.parts.push(Part {
             title: "Why",
@@ -211,6 +217,38 @@ fn players(sheet: &CueSheet, section: &SectionCue) -> String {
         .map(|instrument| instrument.name.as_str())
         .collect();
     names.join(", ")
+}
+
+/// What the engines that looked at the picture said, a sentence each.
+fn looked(document: &Document) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Ok(objects) = document.get::<ObjectDetection>()
+        && objects.engine != "none"
+    {
+        let labels: BTreeSet<&String> = objects.frames.iter().flat_map(|frame| &frame.labels).collect();
+        let labels: Vec<&str> = labels.into_iter().map(String::as_str).collect();
+        let found = if labels.is_empty() {
+            "nothing it knows".to_owned()
+        } else {
+            labels.join(", ")
+        };
+        sentences.push(format!("{} recognised {found}.", objects.engine));
+    }
+    if let Ok(scene) = document.get::<Scene>()
+        && scene.engine != "none"
+    {
+        let best = scene.lists.iter().filter_map(|list| {
+            let first = list.shares.first()?;
+            Some(format!("{} {} ({:.0} %)", list.name, first.what, 100.0 * first.share))
+        });
+        sentences.push(format!("CLIP finds: {}.", best.collect::<Vec<_>>().join("; ")));
+    }
+    if let Ok(described) = document.get::<FrameDescription>()
+        && described.engine != "measured"
+    {
+        sentences.push(format!("{} says: {}", described.engine, described.description));
+    }
+    sentences
 }
 
 fn hits(hits: &[Hit], sync: Option<&Sync>) -> Part {

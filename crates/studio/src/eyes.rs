@@ -32,7 +32,7 @@ const RESNET_NAMES: [&str; 2] = ["resnet18", "timm/resnet18.tv_in1k"];
 #[derive(Debug, Serialize)]
 pub(crate) struct Weights {
     pub(crate) path: PathBuf,
-    bytes: u64,
+    pub(crate) bytes: u64,
     modified: Option<u128>,
 }
 
@@ -46,6 +46,19 @@ impl Weights {
             bytes: metadata.len(),
             modified: modified.map(|t| t.as_nanos()),
         })
+    }
+}
+
+impl Weights {
+    /// What makes a loaded model of `kind` another one.
+    pub(crate) fn key(&self, kind: &str, world: &dyn World) -> String {
+        let (device, threads) = (world.device().name(), world.limits().threads);
+        format!(
+            "{kind} {} {} {:?} {device} {threads}",
+            self.path.display(),
+            self.bytes,
+            self.modified
+        )
     }
 }
 

@@ -25,6 +25,7 @@ mod order;
 mod recut;
 mod render;
 mod run;
+mod scene;
 mod schema;
 pub mod sections;
 mod stills;
@@ -35,7 +36,7 @@ mod watch;
 pub mod weights;
 mod world;
 
-pub use brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Soundbank};
+pub use brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Scenes, Soundbank};
 pub use cache::{Cache, Key, Pending};
 pub use captions::caption_song;
 pub use compare::{Comparison, Side, compare};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use synchresis_cue::{Look, Original, Pace, Rational, Sounds};
 
-use crate::brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Soundbank};
+use crate::brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Scenes, Soundbank};
 use crate::error::StudioError;
 use crate::film::FilmBrief;
 
@@ -14,6 +14,7 @@ pub const ENGINES: &[(&str, &[&str])] = &[
     ("sounds", &["none", "designer"]),
     ("objects", &["auto", "none", "yolov9"]),
     ("features", &["built-in", "resnet18"]),
+    ("scene", &["auto", "none", "clip"]),
     ("describe", &["auto", "none", "moondream2", "replicate"]),
     ("painter", &["morph"]),
     ("transition", &["morph", "cut"]),
@@ -42,6 +43,7 @@ impl Brief {
         "objects",
         "features",
         "moments",
+        "scene",
         "describe",
         "question",
         "frame",
@@ -106,6 +108,14 @@ impl Brief {
                 };
             }
             "moments" => self.moments = moments(text).map_err(bad)?,
+            "scene" => {
+                self.scene = match engine_and_path(text) {
+                    ("auto", None) => Scenes::Auto,
+                    ("none", None) => Scenes::None,
+                    ("clip", path) => Scenes::Clip(path),
+                    _ => return Err(engine("auto, none, clip or clip=DIR")),
+                };
+            }
             "describe" => {
                 self.describe = match text.split_once('=') {
                     None if text == "auto" => Describe::Auto,

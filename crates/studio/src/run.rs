@@ -20,7 +20,7 @@ use crate::sections::{Licence, Licences, MixReport, PromptCombiner, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{cue_sheet, describe, eyes, mux, stills, takes, tell};
+use crate::{cue_sheet, describe, eyes, mux, scene, stills, takes, tell};
 
 /// Version of what is told in words.
 const TOLD: u32 = 1;
@@ -243,6 +243,7 @@ impl Work<'_> {
             let selection = eyes::select(order, opened, &seen.sighting, world)?;
             self.ledger.put(&selection)?;
             if until >= Stage::Describe {
+                scene::run(&mut self.ledger, order, opened, &seen.sighting, world)?;
                 described = describe::run(&mut self.ledger, order, opened, &seen.sighting, selection.time_s, world)?;
             }
         }

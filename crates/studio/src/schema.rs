@@ -7,7 +7,7 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDes
 use crate::brief::Brief;
 use crate::sections::{
     AudioGeneration, Captions, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
-    Painting, PromptCombiner, Provenance, Recut, SoundGeneration, Takes, VideoInput, VideoReconstruction,
+    Painting, PromptCombiner, Provenance, Recut, Scene, SoundGeneration, Takes, VideoInput, VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -22,6 +22,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<FrameExtraction>(&mut sections, &mut definitions);
     add::<ObjectDetection>(&mut sections, &mut definitions);
     add::<FrameSelection>(&mut sections, &mut definitions);
+    add::<Scene>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
     add::<Captions>(&mut sections, &mut definitions);
     add::<Painting>(&mut sections, &mut definitions);

@@ -103,6 +103,43 @@ section! {
 }
 
 section! {
+    /// Mood, scene, weather, time of day, indoors or out.
+    Scene as "scene" {
+        /// The engine that looked; `none` where none is installed.
+        engine: String,
+        /// Why none looked, or where the engine's weights lie.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+        /// What the composer reads.
+        words: Vec<String>,
+        /// Pleasant or not, −1 to 1.
+        valence: Option<f64>,
+        /// Calm or stirred, −1 to 1.
+        arousal: Option<f64>,
+        /// What fits best of each list.
+        lists: Vec<SceneList>,
+    }
+}
+
+/// A list of things that exclude each other, and how well the likeliest fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SceneList {
+    /// Its name.
+    pub name: String,
+    /// The likeliest first.
+    pub shares: Vec<SceneShare>,
+}
+
+/// How well something fits, beside the others of its list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SceneShare {
+    /// What.
+    pub what: String,
+    /// 0 to 1.
+    pub share: f64,
+}
+
+section! {
     /// The film in words.
     FrameDescription as "frame_description" {
         /// A sentence.

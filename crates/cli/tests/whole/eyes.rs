@@ -32,13 +32,19 @@ fn resnet18(bench: &Bench) -> PathBuf {
             from = to;
         }
     }
+    folder_of(bench, "resnet18", tensors)
+}
+
+/// A folder with weights of these names and shapes, random but the same each time.
+pub(crate) fn folder_of(bench: &Bench, name: &str, tensors: Vec<(String, Vec<usize>)>) -> PathBuf {
     let (mut header, mut data, mut state) = (serde_json::Map::new(), Vec::new(), 1u32);
     for (name, shape) in tensors {
         let begin = data.len();
-        let reach = (2.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
+        let reach = (2.0 / shape.iter().skip(1).product::<usize>() as f32).sqrt();
         for _ in 0..shape.iter().product::<usize>() {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let x = match shape.len() {
+                0 => 1.0,
                 1 if name.ends_with("mean") || name.ends_with("bias") => 0.0,
                 1 => 1.0,
                 _ => ((state >> 8) as f32 / (1 << 23) as f32 - 1.0) * reach,
@@ -54,13 +60,13 @@ fn resnet18(bench: &Bench) -> PathBuf {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header);
     file.extend(data);
-    let folder = bench.path("resnet18");
+    let folder = bench.path(name);
     fs::create_dir(&folder).expect("a folder");
     fs::write(folder.join("model.safetensors"), file).expect("weights");
     folder
 }
 
-fn library() -> String {
+pub(crate) fn library() -> String {
     let named = std::env::var("SYNCHRESIS_ORT_LIB");
     named.expect("SYNCHRESIS_ORT_LIB names libonnxruntime; `make test` unpacks it and says where")
 }

@@ -18,3 +18,4 @@ mod judging;
 mod pictures;
 mod score;
 mod stages;
+mod words;

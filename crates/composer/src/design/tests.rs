@@ -74,6 +74,7 @@ fn mood(arousal: f64) -> Mood {
         arousal_curve: Vec::new(),
         understood: Vec::new(),
         unknown: Vec::new(),
+        seen: Vec::new(),
         wanted_voices: Vec::new(),
         unwanted_voices: Vec::new(),
         solo: false,
