@@ -22,12 +22,30 @@ pub(crate) struct Args {
     /// How it looks: calm, dream, pulse, cut, kaleido, prism, film or seed.
     #[arg(long, value_name = "NAME", value_parser = reads("look"), default_value = "pulse")]
     look: String,
-    /// Who paints: morph.
+    /// Who paints: morph (the artworks themselves), kandinsky, or kandinsky=DIR.
     #[arg(long, value_name = "ENGINE", default_value = "morph")]
     painter: String,
-    /// How a picture becomes the next: morph (the look's own way) or cut.
+    /// How a picture becomes the next: morph (the look's own way), cut, latent, or latent=DIR.
     #[arg(long, value_name = "WAY", default_value = "morph")]
     transition: String,
+    /// Who says what is heard, for painters that take words: hearing, lp-musiccaps, or lp-musiccaps=DIR or FILE.
+    #[arg(long, value_name = "ENGINE", default_value = "hearing")]
+    caption: String,
+    /// How much each artwork counts in what is painted: 1,2 say; alike by default.
+    #[arg(long, value_name = "F,F", value_parser = reads("weights"))]
+    weights: Option<String>,
+    /// What painted pictures keep away from.
+    #[arg(long, value_name = "TEXT")]
+    negative_prompt: Option<String>,
+    /// Steps of the painter's prior.
+    #[arg(long, value_name = "N", value_parser = reads("prior-steps"))]
+    prior_steps: Option<String>,
+    /// Steps of the painter's decoder.
+    #[arg(long, value_name = "N", value_parser = reads("steps"))]
+    steps: Option<String>,
+    /// Guidance of the painter's decoder.
+    #[arg(long, value_name = "F", value_parser = reads("guidance"))]
+    guidance: Option<String>,
     /// What drives the transitions: energy, linear or constant.
     #[arg(long, value_name = "PACE", value_parser = reads("pace"), default_value = "energy")]
     pace: String,
@@ -78,9 +96,22 @@ impl Args {
             ("size", &self.size),
             ("fps", &self.fps),
             ("seed", &self.seed),
+            ("caption", &self.caption),
         ];
         for (name, value) in given {
             brief.set(name, &[value])?;
+        }
+        let painted = [
+            ("weights", &self.weights),
+            ("negative-prompt", &self.negative_prompt),
+            ("prior-steps", &self.prior_steps),
+            ("steps", &self.steps),
+            ("guidance", &self.guidance),
+        ];
+        for (name, value) in painted {
+            if let Some(value) = value {
+                brief.set(name, &[value])?;
+            }
         }
         brief.genres.clone_from(&self.genres);
         Ok(brief)

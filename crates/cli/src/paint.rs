@@ -10,7 +10,7 @@ use crate::place::Place;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Who paints: kandinsky, or kandinsky=DIR with prior/ and decoder/ in it.
+    /// Who paints: kandinsky, kandinsky=DIR with prior/ and decoder/ in it; variations or variations=DIR, of one picture.
     #[arg(long, value_name = "ENGINE", default_value = "kandinsky")]
     painter: String,
     /// What to paint.
@@ -56,7 +56,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, place: &Place) -> Result<(), Failure> {
     let order = PaintOrder {
-        weights_in: options::painter_engine(&args.painter)?,
+        engine: options::paint_engine(&args.painter)?,
         prompt: args.prompt.clone(),
         images: args.images.clone(),
         weights: args.weights.clone(),

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synchresis_studio::{Brief, Describe, Features, FilmBrief, Objects, Scenes, Soundbank, StudioError};
+use synchresis_studio::{
+    Brief, Describe, Features, FilmBrief, FilmCaption, FilmPainter, FilmTransition, Objects, Scenes, Soundbank,
+    StudioError,
+};
 use utoipa::ToSchema;
 
 /// What is to be done.
@@ -267,6 +270,20 @@ impl Request {
             return Err(StudioError::Option {
                 name: "genres".to_owned(),
                 why: "a file of the server is not to be had".to_owned(),
+            });
+        }
+        let refused = [
+            ("painter", matches!(brief.painter, FilmPainter::Kandinsky(Some(_)))),
+            (
+                "transition",
+                matches!(brief.transition, FilmTransition::Latent(Some(_))),
+            ),
+            ("caption", matches!(brief.caption, FilmCaption::LpMusiccaps(Some(_)))),
+        ];
+        if let Some((name, _)) = refused.iter().find(|(_, of_this_machine)| *of_this_machine) {
+            return Err(StudioError::Option {
+                name: (*name).to_owned(),
+                why: "a folder of the server is not to be had; the engine by its name is".to_owned(),
             });
         }
         Ok(brief)

@@ -16,10 +16,15 @@ use crate::sections::{CaptionWindow, Captions};
 use crate::world::World;
 
 /// Version of what is said.
-const CAPTIONS: u32 = 1;
+pub(crate) const CAPTIONS: u32 = 1;
 
 /// Files and folders in the model folder that hold LP-MusicCaps, best first.
-const NAMES: [&str; 3] = ["lp-music-caps", "seungheondoh/lp-music-caps", "transfer.pth"];
+const NAMES: [&str; 4] = [
+    "lp-musiccaps",
+    "lp-music-caps",
+    "seungheondoh/lp-music-caps",
+    "transfer.pth",
+];
 
 /// Captions of `song` by LP-MusicCaps with the weights of `given`, or of the model folder. With a `document` they are put into it.
 ///
@@ -53,8 +58,7 @@ pub fn caption_song(
 
 /// The captions, from the cache where nothing has changed.
 pub(crate) fn captions(song: &Path, given: Option<&Path>, world: &dyn World) -> Result<Captions, StudioError> {
-    let path = find(given, &NAMES, "LP-MusicCaps", world)?;
-    let weights = Weights::of(&published(&path))?;
+    let (path, weights) = placed(given, world)?;
     let known = identity(song).map(|key| key.as_str().to_owned());
     let key = Key::new("captions", CAPTIONS, &(&known, &weights));
     let kept = world.cache().json::<Captions>("captions", &key);
@@ -85,6 +89,14 @@ pub(crate) fn captions(song: &Path, given: Option<&Path>, world: &dyn World) -> 
             .map_err(StudioError::cache)?;
     }
     Ok(captions)
+}
+
+/// Where LP-MusicCaps lies, and its checkpoint as it is now.
+pub(crate) fn placed(given: Option<&Path>, world: &dyn World) -> Result<(PathBuf, Weights), StudioError> {
+    crate::weights::allowed("lp-musiccaps", world)?;
+    let path = find(given, &NAMES, "LP-MusicCaps", world)?;
+    let weights = Weights::of(&published(&path))?;
+    Ok((path, weights))
 }
 
 /// The published file in a folder, which may hold others.

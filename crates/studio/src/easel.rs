@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use synchresis_cue::Document;
 use synchresis_media::MediaError;
 use synchresis_models::kandinsky::{Decoder, DecoderSteps, Embeddings, Piece, Prior, PriorSteps};
+use synchresis_models::variations::{VariationSteps, Variations};
 use synchresis_models::{ModelError, Picture, TorchRandom};
 use synchresis_picture::paint::Artwork;
 
@@ -18,6 +19,14 @@ use crate::world::World;
 
 /// Folders in the model folder that hold Kandinsky 2.2, best first.
 const NAMES: [&str; 3] = ["kandinsky", "kandinsky-2-2", "kandinsky-community"];
+
+/// Folders in the model folder that hold Stable Diffusion's autoencoder, best first.
+pub(crate) const LATENT_NAMES: [&str; 4] = [
+    "sd-image-variations",
+    "sd-image-variations-diffusers",
+    "lambdalabs/sd-image-variations-diffusers",
+    "sd-vae",
+];
 
 /// Longest side a picture is looked at with.
 const LONGEST: u32 = 4096;
@@ -65,11 +74,20 @@ impl PaintSteps {
     }
 }
 
+/// Who paints a picture by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaintEngine {
+    /// Kandinsky 2.2, from words and pictures.
+    Kandinsky(Option<PathBuf>),
+    /// SD Image Variations, from one picture.
+    Variations(Option<PathBuf>),
+}
+
 /// A picture to be painted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaintOrder {
-    /// Where Kandinsky lies; the model folder's where absent.
-    pub weights_in: Option<PathBuf>,
+    /// Who paints, with the weights of this folder or of the model folder.
+    pub engine: PaintEngine,
     /// What to paint.
     pub prompt: Option<String>,
     /// Pictures to stay near to.
@@ -96,6 +114,11 @@ pub struct PaintOrder {
 /// An order that cannot be, pictures that do not read, weights or a library that are missing, cancellation.
 pub fn paint(order: &PaintOrder, world: &dyn World) -> Result<Outcome, StudioError> {
     let weights = weights(order)?;
+    let alone = order.prompt.is_none() && order.negative.is_none() && order.images.len() == 1;
+    if matches!(order.engine, PaintEngine::Variations(_)) && !alone {
+        let why = "painting a variation: it is made of one picture and no words\nhint: --image FILE, without --prompt";
+        return Err(StudioError::Brief(why.into()));
+    }
     if image::ImageFormat::from_path(&order.output).is_err() {
         return Err(StudioError::Brief(format!(
             "painting to {}: its ending is no picture's\nhint: -o out.png",
@@ -111,32 +134,35 @@ pub fn paint(order: &PaintOrder, world: &dyn World) -> Result<Outcome, StudioErr
         .iter()
         .map(|path| crate::film::artwork(path, LONGEST).and_then(|art| picture(&art)))
         .collect::<Result<Vec<_>, _>>()?;
-    let place = Place::find(order.weights_in.as_deref(), world)?;
-    world.begin("reading");
     let mut random = TorchRandom::seeded(order.seed);
-    let embeddings = {
-        let mut prior = Prior::load(&place.prior, &runtime(world)?)?;
-        let negative = order.negative.as_deref();
-        match (order.prompt.as_deref(), art.as_slice()) {
-            (Some(prompt), []) => prior.embed(prompt, negative, order.how.prior(), &mut random, world)?,
-            (prompt, art) => {
-                let words = prompt.into_iter().map(Piece::Text);
-                let pieces: Vec<_> = words
-                    .chain(art.iter().map(Piece::Picture))
-                    .zip(weights.iter().copied())
-                    .collect();
-                prior.interpolate(&pieces, negative, order.how.prior(), &mut random, world)?
-            }
+    let (engine, folder, painted) = match &order.engine {
+        PaintEngine::Kandinsky(given) => {
+            let place = Place::find(given.as_deref(), world)?;
+            let painted =
+                by_kandinsky(order, &place, (&art, &weights), &mut random, world).map_err(StudioError::of_an_engine)?;
+            ("kandinsky", place.folder, painted)
+        }
+        PaintEngine::Variations(given) => {
+            let folder = find(given.as_deref(), &LATENT_NAMES, "SD Image Variations", world)?;
+            let mut variations =
+                Variations::load(&folder, &runtime(world)?).map_err(|e| StudioError::from(e).of_an_engine())?;
+            let how = VariationSteps {
+                steps: order.how.steps,
+                guidance: order.how.guidance,
+                size: (order.size.0 as usize, order.size.1 as usize),
+            };
+            world.begin("painting");
+            let like = art
+                .first()
+                .ok_or_else(|| StudioError::Brief("painting a variation: of what?".into()))?;
+            ("variations", folder, variations.paint(like, how, &mut random, world)?)
         }
     };
-    let mut decoder = Decoder::load(&place.decoder, &runtime(world)?)?;
-    world.begin("painting");
-    let painted = decoder.paint(&embeddings, order.how.decoder(order.size), &mut random, world)?;
     write(&painted, &order.output)?;
     let mut document = Document::default();
     document.put(&Painting {
-        engine: "kandinsky".into(),
-        note: format!("weights of {}", place.folder.display()),
+        engine: engine.into(),
+        note: format!("weights of {}", folder.display()),
         prompt: order.prompt.clone().unwrap_or_default(),
         images: order.images.iter().map(|p| p.display().to_string()).collect(),
         weights,
@@ -152,6 +178,35 @@ pub fn paint(order: &PaintOrder, world: &dyn World) -> Result<Outcome, StudioErr
         result: Some(order.output.clone()),
         told: Vec::new(),
     })
+}
+
+/// One generator feeds the prior's calls in the reference's order, then the decoder.
+fn by_kandinsky(
+    order: &PaintOrder,
+    place: &Place,
+    (art, weights): (&[Picture], &[f32]),
+    random: &mut TorchRandom,
+    world: &dyn World,
+) -> Result<Picture, StudioError> {
+    world.begin("imagining");
+    let embeddings = {
+        let mut prior = place.prior(world)?;
+        let negative = order.negative.as_deref();
+        match (order.prompt.as_deref(), art) {
+            (Some(prompt), []) => prior.embed(prompt, negative, order.how.prior(), random, world)?,
+            (prompt, art) => {
+                let words = prompt.into_iter().map(Piece::Text);
+                let pieces: Vec<_> = words
+                    .chain(art.iter().map(Piece::Picture))
+                    .zip(weights.iter().copied())
+                    .collect();
+                prior.interpolate(&pieces, negative, order.how.prior(), random, world)?
+            }
+        }
+    };
+    let mut decoder = place.decoder(world)?;
+    world.begin("painting");
+    Ok(decoder.paint(&embeddings, order.how.decoder(order.size), random, world)?)
 }
 
 /// How much the prompt and each picture count.
@@ -272,6 +327,12 @@ pub(crate) fn picture(art: &Artwork) -> Result<Picture, StudioError> {
 pub(crate) fn write(picture: &Picture, path: &Path) -> Result<(), StudioError> {
     let failed = |e: image::ImageError| StudioError::file("writing the picture to", path, std::io::Error::other(e));
     let format = image::ImageFormat::from_path(path).map_err(failed)?;
+    let bytes = encoded(picture, format).map_err(failed)?;
+    crate::run::write_whole(path, &bytes, "writing the picture to")
+}
+
+/// A picture's file.
+pub(crate) fn encoded(picture: &Picture, format: image::ImageFormat) -> Result<Vec<u8>, image::ImageError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     let (width, height) = (picture.width() as u32, picture.height() as u32);
     image::write_buffer_with_format(
@@ -281,7 +342,6 @@ pub(crate) fn write(picture: &Picture, path: &Path) -> Result<(), StudioError> {
         height,
         image::ExtendedColorType::Rgb8,
         format,
-    )
-    .map_err(failed)?;
-    crate::run::write_whole(path, bytes.get_ref(), "writing the picture to")
+    )?;
+    Ok(bytes.into_inner())
 }

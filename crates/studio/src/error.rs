@@ -28,6 +28,9 @@ pub enum StudioError {
     /// Loading or running a model.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A model that was asked for by its folder and cannot be used.
+    #[error(transparent)]
+    Engine(ModelError),
     /// The document.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -95,6 +98,17 @@ impl StudioError {
     }
 }
 
+impl StudioError {
+    /// The same of a model that was asked for: it is missing in effect, whatever is wrong with it.
+    pub(crate) fn of_an_engine(self) -> Self {
+        match self {
+            Self::Model(other @ (ModelError::Cancelled(_) | ModelError::Input { .. })) => Self::Model(other),
+            Self::Model(error) => Self::Engine(error),
+            other => other,
+        }
+    }
+}
+
 impl From<Cancelled> for StudioError {
     fn from(_: Cancelled) -> Self {
         Self::Cancelled
@@ -113,8 +127,10 @@ impl StudioError {
                 | ModelError::NoKey { .. }
                 | ModelError::Device { .. },
             ) => 4,
-            Self::Model(ModelError::Run { .. } | ModelError::Memory { .. } | ModelError::Endpoint { .. }) => 1,
-            Self::Model(ModelError::Code { .. }) | Self::Licence(_) => 5,
+            Self::Model(ModelError::Run { .. } | ModelError::Memory { .. } | ModelError::Endpoint { .. })
+            | Self::Engine(ModelError::Run { .. } | ModelError::Memory { .. }) => 1,
+            Self::Model(ModelError::Code { .. }) | Self::Engine(ModelError::Code { .. }) | Self::Licence(_) => 5,
+            Self::Engine(_) => 4,
             Self::Model(ModelError::Cancelled(_))
             | Self::Composer(ComposerError::Cancelled(_))
             | Self::Sound(SoundError::Cancelled(_))

@@ -1,7 +1,10 @@
 //! A song and artworks in, a music video out: `Track → Hearing → Storyboard → frames → film`.
 
+mod engines;
+mod latent;
 mod listen;
 mod paint;
+mod pictures;
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +12,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use synchresis_cue::{Hearing, Look, Pace, Rational, Section, Storyboard, Sync};
 use synchresis_media::{Container, MediaError};
-use synchresis_picture::paint::{Artwork, FilmOptions, GENRES, GenreTable, Heard, storyboard};
+use synchresis_picture::paint::{ArtInfo, Artwork, FilmOptions, GENRES, GenreTable, Heard, storyboard};
 
 use crate::cache::Key;
+use crate::easel::PaintSteps;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::open::identity;
 use crate::run::Outcome;
-use crate::sections::{Licence, Licences, VideoReconstruction};
+use crate::sections::{Captions, Licence, Licences, VideoReconstruction};
 use crate::world::World;
+
+use engines::Engines;
+pub use engines::{FilmCaption, FilmPainter, FilmTransition};
 
 /// Versions of the stages' code.
 const HEARING: u32 = 3;
@@ -49,7 +56,22 @@ pub struct FilmBrief {
     pub seed: u64,
     /// A genre → art style table of the person's own.
     pub genres: Option<PathBuf>,
+    /// Who paints the pictures.
+    pub painter: FilmPainter,
+    /// How a picture becomes the next.
+    pub transition: FilmTransition,
+    /// Who says what is heard.
+    pub caption: FilmCaption,
+    /// How much each artwork counts in what is painted; alike where none are given.
+    pub art_weights: Vec<f32>,
+    /// What painted pictures keep away from.
+    pub negative_prompt: String,
+    /// Steps and guidance of what is painted.
+    pub paint: PaintSteps,
 }
+
+/// What painted pictures keep away from where nothing else is said.
+const NEGATIVE: &str = "blurred, low quality, deformed, bad anatomy, text, watermark, nudity, gore";
 
 impl Section for FilmBrief {
     const NAME: &'static str = "film_options";
@@ -68,6 +90,12 @@ impl Default for FilmBrief {
             fps: options.fps,
             seed: options.seed,
             genres: None,
+            painter: FilmPainter::Morph,
+            transition: FilmTransition::Morph,
+            caption: FilmCaption::Hearing,
+            art_weights: Vec::new(),
+            negative_prompt: NEGATIVE.to_owned(),
+            paint: PaintSteps::default(),
         }
     }
 }
@@ -174,11 +202,25 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         output_path: order.output.display().to_string(),
     })?;
     ledger.put(&order.brief)?;
+    let engines = Engines::of(&order.brief, world)?;
     let mut gallery = Gallery::new(order);
     let listened = hear(ledger, order, &mut gallery, world)?;
-    let board = board(ledger, order, &listened, &mut gallery, world)?;
+    let captions = captions(ledger, order, &engines, world)?;
+    let mut arts = names(&order.artworks);
+    if let Some(place) = &engines.kandinsky {
+        let genres = genres(&order.brief)?.1;
+        let infos = gallery.infos(world)?;
+        let board = drawn(order, &listened, &infos, &genres);
+        let made_of = (&board, captions.as_ref(), &genres);
+        let painted = pictures::run(ledger, order, place, made_of, world)?;
+        // From here on the film is one of the painted pictures.
+        gallery.artworks = Some(painted.artworks);
+        arts = painted.keys;
+    }
+    let board = board(ledger, order, &listened, (&arts, &mut gallery), world)?;
     let song = identity(&order.song).map(|key| key.as_str().to_owned());
-    let arts = names(&order.artworks);
+    let latent = engines.latent.as_deref();
+    let through = latent.map(|folder| folder.display().to_string());
     let known = song.is_some() && arts.iter().all(Option::is_some);
     let container = order
         .output
@@ -186,7 +228,7 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    let key = Key::new("film-made", FILM, &(&board, song, arts, &container));
+    let key = Key::new("film-made", FILM, &(&board, song, arts, &container, through));
     let began = world.seconds();
     let kept = world.cache().file("film", &key, &container).filter(|_| known);
     let verdict = world.cache().json::<Sync>("film-judged", &key);
@@ -199,7 +241,11 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         }
         _ => {
             world.begin("painting");
-            paint::run(order, &board, gallery.take(world)?, world)?;
+            let artworks = gallery.take(world)?;
+            match latent {
+                Some(folder) => latent::run(order, &board, &artworks, folder, world)?,
+                None => paint::run(order, &board, artworks, world)?,
+            }
             let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
             if known {
                 keep(&order.output, &key, &container, &sync, world)?;
@@ -211,17 +257,18 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
     let section = VideoReconstruction {
         output_path: order.output.display().to_string(),
         picture_copied: false,
-        notes: Vec::new(),
+        notes: engines.notes.clone(),
     };
     ledger.put(&section)?;
     ledger.note::<VideoReconstruction>(&key, world.seconds() - began, how);
+    let own = Licence {
+        what: "the song and the artworks".into(),
+        licence: "theirs: the film has the rights that you have in them".into(),
+        commercial: true,
+        notice: String::new(),
+    };
     ledger.put(&Licences {
-        used: vec![Licence {
-            what: "the song and the artworks".into(),
-            licence: "theirs: the film has the rights that you have in them".into(),
-            commercial: true,
-            notice: String::new(),
-        }],
+        used: std::iter::once(own).chain(engines.licences()).collect(),
         summary: "The frames were painted by Synchresis, which claims no rights in them.".into(),
     })?;
     let mut told: Vec<String> = listened
@@ -230,6 +277,7 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         .lines()
         .map(|words| format!("heard: {words}"))
         .collect();
+    told.extend(engines.notes);
     told.push(sync.verdict);
     Ok(told)
 }
@@ -240,6 +288,12 @@ fn check(order: &FilmOrder) -> Result<(), StudioError> {
     if width % 2 == 1 || height % 2 == 1 || width < 16 || height < 16 {
         return Err(StudioError::Brief(format!(
             "making a film of {width}×{height} pixels: both sides must be even, 16 or more\nhint: --size 768x768, or 9:16, 1:1, 16:9"
+        )));
+    }
+    let (given, arts) = (order.brief.art_weights.len(), order.artworks.len());
+    if given != 0 && given != arts {
+        return Err(StudioError::Brief(format!(
+            "making a film: {given} weights for {arts} artworks\nhint: --weights takes one for each: 1,2"
         )));
     }
     if order.artworks.is_empty() {
@@ -326,6 +380,10 @@ impl<'a> Gallery<'a> {
         Ok(self.artworks.as_deref().unwrap_or_default())
     }
 
+    fn infos(&mut self, world: &dyn World) -> Result<Vec<ArtInfo>, StudioError> {
+        Ok(self.open(world)?.iter().map(|art| art.info().clone()).collect())
+    }
+
     fn take(mut self, world: &dyn World) -> Result<Vec<Artwork>, StudioError> {
         self.open(world)?;
         Ok(self.artworks.unwrap_or_default())
@@ -393,56 +451,78 @@ fn hear(
     Ok(Listened { hearing, ..listened })
 }
 
-fn board(
+/// What is said of the song, where somebody says it.
+fn captions(
     ledger: &mut Ledger,
     order: &FilmOrder,
-    listened: &Listened,
-    gallery: &mut Gallery<'_>,
+    engines: &Engines,
     world: &dyn World,
-) -> Result<Storyboard, StudioError> {
-    let brief = &order.brief;
+) -> Result<Option<Captions>, StudioError> {
+    let Some((path, weights)) = &engines.caption else {
+        return Ok(None);
+    };
+    let song = identity(&order.song).map(|key| key.as_str().to_owned());
+    let made = ledger.section(crate::captions::CAPTIONS, &(song, weights), world, || {
+        crate::captions::captions(&order.song, Some(path.as_path()), world)
+    });
+    made.map(Some).map_err(StudioError::of_an_engine)
+}
+
+/// The table of genres: its text, and read.
+fn genres(brief: &FilmBrief) -> Result<(String, GenreTable), StudioError> {
     let table = match &brief.genres {
         None => GENRES.to_owned(),
         Some(path) => {
             std::fs::read_to_string(path).map_err(|e| StudioError::file("reading the table of genres", path, e))?
         }
     };
-    let hearing = &listened.hearing;
+    let genres = GenreTable::parse(&table)?;
+    Ok((table, genres))
+}
+
+fn board(
+    ledger: &mut Ledger,
+    order: &FilmOrder,
+    listened: &Listened,
+    (arts, gallery): (&[Option<String>], &mut Gallery<'_>),
+    world: &dyn World,
+) -> Result<Storyboard, StudioError> {
+    let (table, genres) = genres(&order.brief)?;
     let inputs = (
-        hearing,
+        &listened.hearing,
         &listened.harmonic,
         &listened.percussive,
         &listened.attacks,
-        brief,
+        &order.brief,
         &table,
-        names(&order.artworks),
+        arts,
     );
     ledger.section(STORYBOARD, &inputs, world, || {
-        let genres = GenreTable::parse(&table)?;
-        // The parts come at the film's own frame rate, so that the seed's curve is the seed's.
-        let heard = Heard {
-            parts_step_s: 1.0 / brief.fps.value().max(1.0),
-            harmonic: listened.harmonic.clone(),
-            percussive: listened.percussive.clone(),
-            ..Heard::from(hearing).struck_at(&listened.attacks)
-        };
-        let options = FilmOptions {
-            look: brief.look,
-            pace: brief.pace,
-            percussive: brief.percussive,
-            harmonic: brief.harmonic,
-            section_seconds: brief.section_seconds,
-            fps: brief.fps,
-            size: brief.size,
-            seed: brief.seed,
-        };
-        let infos: Vec<_> = gallery
-            .open(world)?
-            .iter()
-            .map(|artwork| artwork.info().clone())
-            .collect();
-        Ok(storyboard(&heard, &infos, &options, &genres))
+        Ok(drawn(order, listened, &gallery.infos(world)?, &genres))
     })
+}
+
+/// The storyboard of what was heard with these artworks.
+fn drawn(order: &FilmOrder, listened: &Listened, infos: &[ArtInfo], genres: &GenreTable) -> Storyboard {
+    let brief = &order.brief;
+    // The parts come at the film's own frame rate, so that the seed's curve is the seed's.
+    let heard = Heard {
+        parts_step_s: 1.0 / brief.fps.value().max(1.0),
+        harmonic: listened.harmonic.clone(),
+        percussive: listened.percussive.clone(),
+        ..Heard::from(&listened.hearing).struck_at(&listened.attacks)
+    };
+    let options = FilmOptions {
+        look: brief.look,
+        pace: brief.pace,
+        percussive: brief.percussive,
+        harmonic: brief.harmonic,
+        section_seconds: brief.section_seconds,
+        fps: brief.fps,
+        size: brief.size,
+        seed: brief.seed,
+    };
+    storyboard(&heard, infos, &options, genres)
 }
 
 /// `song.mp3` → `song.film.mp4`, beside it.

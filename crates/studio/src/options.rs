@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use synchresis_cue::{Look, Original, Pace, Rational, Sounds};
 
 use crate::brief::{Brief, Describe, Features, FrameChoice, Music, Objects, Scenes, Soundbank};
+use crate::easel::PaintEngine;
 use crate::error::StudioError;
-use crate::film::FilmBrief;
+use crate::film::{FilmBrief, FilmCaption, FilmPainter, FilmTransition};
 
 /// The engines of each option that takes one.
 pub const ENGINES: &[(&str, &[&str])] = &[
@@ -16,8 +17,9 @@ pub const ENGINES: &[(&str, &[&str])] = &[
     ("features", &["built-in", "resnet18"]),
     ("scene", &["auto", "none", "clip"]),
     ("describe", &["auto", "none", "moondream2", "replicate"]),
-    ("painter", &["morph"]),
-    ("transition", &["morph", "cut"]),
+    ("painter", &["morph", "kandinsky"]),
+    ("transition", &["morph", "cut", "latent"]),
+    ("caption", &["hearing", "lp-musiccaps"]),
 ];
 
 /// The engines of the option of this long name; none where it takes none.
@@ -185,17 +187,18 @@ pub fn caption_engine(text: &str) -> Result<Option<PathBuf>, StudioError> {
     }
 }
 
-/// The folder of `--painter kandinsky=…`; none: the model folder's.
+/// `--painter kandinsky`, `kandinsky=DIR`, `variations` or `variations=DIR` of a picture by itself.
 ///
 /// # Errors
 /// [`StudioError::NoEngine`].
-pub fn painter_engine(text: &str) -> Result<Option<PathBuf>, StudioError> {
+pub fn paint_engine(text: &str) -> Result<PaintEngine, StudioError> {
     match engine_and_path(text) {
-        ("kandinsky", path) => Ok(path),
+        ("kandinsky", path) => Ok(PaintEngine::Kandinsky(path)),
+        ("variations", path) => Ok(PaintEngine::Variations(path)),
         _ => Err(StudioError::NoEngine {
             name: "painter".to_owned(),
             engine: text.to_owned(),
-            have: "kandinsky or kandinsky=DIR",
+            have: "kandinsky, kandinsky=DIR, variations or variations=DIR",
         }),
     }
 }
@@ -257,6 +260,12 @@ impl FilmBrief {
         "fps",
         "seed",
         "genres",
+        "caption",
+        "weights",
+        "negative-prompt",
+        "prior-steps",
+        "steps",
+        "guidance",
     ];
 
     /// Puts the value of `--name` in the brief. `transition` is to be set after `look`: `cut` takes its place.
@@ -276,13 +285,36 @@ impl FilmBrief {
         };
         match name {
             "look" => self.look = look(text).map_err(bad)?,
-            "painter" if text == "morph" => {}
-            "painter" => return Err(engine("morph")),
-            "transition" => match text {
-                "morph" => {}
-                "cut" => self.look = Look::Cut,
-                _ => return Err(engine("morph or cut")),
-            },
+            "painter" => {
+                self.painter = match engine_and_path(text) {
+                    ("morph", None) => FilmPainter::Morph,
+                    ("kandinsky", path) => FilmPainter::Kandinsky(path),
+                    _ => return Err(engine("morph, kandinsky or kandinsky=DIR")),
+                };
+            }
+            "transition" => {
+                self.transition = match engine_and_path(text) {
+                    ("morph", None) => FilmTransition::Morph,
+                    ("cut", None) => {
+                        self.look = Look::Cut;
+                        FilmTransition::Morph
+                    }
+                    ("latent", path) => FilmTransition::Latent(path),
+                    _ => return Err(engine("morph, cut, latent or latent=DIR")),
+                };
+            }
+            "caption" => {
+                self.caption = match engine_and_path(text) {
+                    ("hearing", None) => FilmCaption::Hearing,
+                    ("lp-musiccaps", path) => FilmCaption::LpMusiccaps(path),
+                    _ => return Err(engine("hearing, lp-musiccaps or lp-musiccaps=DIR")),
+                };
+            }
+            "weights" => self.art_weights = each(values, share).map_err(bad)?,
+            "negative-prompt" => text.clone_into(&mut self.negative_prompt),
+            "prior-steps" => self.paint.prior_steps = steps(text).map_err(bad)?,
+            "steps" => self.paint.steps = steps(text).map_err(bad)?,
+            "guidance" => self.paint.guidance = weight(text).map_err(bad)? as f32,
             "pace" => self.pace = pace(text).map_err(bad)?,
             "percussive" => self.percussive = weight(text).map_err(bad)?,
             "harmonic" => self.harmonic = weight(text).map_err(bad)?,
@@ -392,6 +424,17 @@ fn weight(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
         _ => Err(format!("{text:?} is not a weight of 0 or more")),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    weight(text.trim()).map(|w| w as f32)
+}
+
+fn steps(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(steps) if (2..=1000).contains(&steps) => Ok(steps),
+        _ => Err(format!("{text:?} is not a number of steps from 2 to 1000")),
     }
 }
 

@@ -6,8 +6,9 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDes
 
 use crate::brief::Brief;
 use crate::sections::{
-    AudioGeneration, Captions, FrameDescription, FrameExtraction, FrameSelection, Licences, MixReport, ObjectDetection,
-    Painting, PromptCombiner, Provenance, Recut, Scene, SoundGeneration, Takes, VideoInput, VideoReconstruction,
+    AudioGeneration, Captions, FilmPainted, FilmPictures, FrameDescription, FrameExtraction, FrameSelection, Licences,
+    MixReport, ObjectDetection, Painting, PromptCombiner, Provenance, Recut, Scene, SoundGeneration, Takes, VideoInput,
+    VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -25,6 +26,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<Scene>(&mut sections, &mut definitions);
     add::<FrameDescription>(&mut sections, &mut definitions);
     add::<Captions>(&mut sections, &mut definitions);
+    add::<FilmPictures>(&mut sections, &mut definitions);
+    add::<FilmPainted>(&mut sections, &mut definitions);
     add::<Painting>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
     add::<Recut>(&mut sections, &mut definitions);

@@ -179,6 +179,50 @@ pub struct CaptionWindow {
 }
 
 section! {
+    /// What a painter is to paint for each section of a film. Change a picture's words, weights or seed: that picture alone is painted
+    /// again.
+    FilmPictures as "film_pictures" {
+        /// The engine that paints.
+        engine: String,
+        /// Which folder its weights come from.
+        note: String,
+        /// One a section, in order.
+        pictures: Vec<PlannedPicture>,
+    }
+}
+
+/// A picture that is to be painted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedPicture {
+    /// Which section it is for, from 0.
+    pub section: usize,
+    /// Where that begins, seconds.
+    pub start_s: f64,
+    /// What is heard, in words.
+    pub prompt: String,
+    /// How much the words count.
+    pub prompt_weight: f32,
+    /// How much each artwork counts.
+    pub artwork_weights: Vec<f32>,
+    /// The art style; empty for none.
+    pub style: String,
+    /// How much it counts.
+    pub style_weight: f32,
+    /// What to keep away from.
+    pub negative_prompt: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+section! {
+    /// Where the painted pictures of a film lie.
+    FilmPainted as "film_painted" {
+        /// One a section, in order, in the stage cache.
+        files: Vec<String>,
+    }
+}
+
+section! {
     /// A picture that was painted from words and pictures.
     Painting as "painting" {
         /// The engine that painted it.

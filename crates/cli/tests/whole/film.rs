@@ -86,7 +86,7 @@ fn a_bad_song_or_artwork_is_told_badly_or_leaves_a_film() {
         (&["film", "song.m4a", "-o", "x.mp4"], 2),
         (&["film", "song.m4a", "art.png", "-o", "x.mp4", "--size", "33x33"], 2),
         (
-            &["film", "song.m4a", "art.png", "-o", "x.mp4", "--painter", "kandinsky"],
+            &["film", "song.m4a", "art.png", "-o", "x.mp4", "--painter", "crayons"],
             4,
         ),
     ] {

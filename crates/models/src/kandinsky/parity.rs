@@ -190,9 +190,23 @@ fn an_embedding_differs_from_the_prior_pipelines() {
     check("between.image", &image);
     check("between.negative", &away.expect("it was asked for"));
     check("between.after", &drawn.normal(20));
+    // A text that does not count: the random numbers are those of one that does.
+    let mut drawn = random();
+    let (found, away) = prior
+        .each(
+            &[None, Some(&negative)],
+            (&negative, true),
+            how(5, 4.0),
+            &mut drawn,
+            &Silent,
+        )
+        .expect("runs");
+    assert_eq!(found.len(), 1);
+    check("between.negative", &away.expect("it was asked for"));
+    check("between.after", &drawn.normal(20));
     let mut drawn = random();
     let (found, _) = prior
-        .each(&[&prompt], (&empty, false), how(5, 4.0), &mut drawn, &Silent)
+        .each(&[Some(&prompt)], (&empty, false), how(5, 4.0), &mut drawn, &Silent)
         .expect("runs");
     check("bare.image", &found[0]);
     check("bare.after", &drawn.normal(20));

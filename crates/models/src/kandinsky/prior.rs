@@ -335,26 +335,30 @@ impl Diffusion {
         Ok((found.next().unwrap_or_default(), found.next()))
     }
 
-    /// The reference's calls within `interpolate`: an embedding for each of `texts`, and of `away` where it was asked for in words.
+    /// The reference's calls within `interpolate`: an embedding for each of `texts`, and of `away` where it was asked for in words. For a
+    /// text that does not count only the random numbers are drawn.
     pub(super) fn each(
         &mut self,
-        texts: &[&Read],
+        texts: &[Option<&Read>],
         (away, asked): (&Read, bool),
         how: PriorSteps,
         random: &mut TorchRandom,
         watch: &dyn Watch,
     ) -> Result<(Vec<Vec<f32>>, Option<Vec<f32>>), ModelError> {
         let mut walks = Vec::new();
-        for text in 0..texts.len() {
+        let mut all = vec![away];
+        for text in texts {
             let drawn = self.draws(asked, how.steps, random)?;
-            walks.push(self.walk(text + 1, &drawn, 0, how));
+            if let Some(text) = text {
+                walks.push(self.walk(all.len(), &drawn, 0, how));
+                all.push(text);
+            }
         }
         // Its last call, for what to keep away from.
         let drawn = self.draws(asked, how.steps, random)?;
         if asked {
             walks.push(self.walk(0, &drawn, 1, how));
         }
-        let all: Vec<&Read> = std::iter::once(away).chain(texts.iter().copied()).collect();
         let mut found = self.walked(&all, walks, how, watch)?;
         let negative = if asked { found.pop() } else { None };
         Ok((found, negative))
@@ -504,17 +508,18 @@ impl Prior {
     ) -> Result<Embeddings, ModelError> {
         let away = self.read(negative.unwrap_or_default())?;
         let mut texts = Vec::new();
-        for (piece, _) in pieces {
+        for (piece, weight) in pieces {
             if let Piece::Text(text) = piece {
-                texts.push(self.read(text)?);
+                let counts = *weight != 0.0;
+                texts.push(if counts { Some(self.read(text)?) } else { None });
             }
         }
-        let texts: Vec<&Read> = texts.iter().collect();
+        let texts: Vec<Option<&Read>> = texts.iter().map(Option::as_ref).collect();
         let away = (&away, negative.is_some());
         let (found, negative) = self.diffusion.each(&texts, away, how, random, watch)?;
         let mut found = found.into_iter();
         let mut image = vec![0.0f32; self.diffusion.config.clip()];
-        for (piece, weight) in pieces {
+        for (piece, weight) in pieces.iter().filter(|(_, weight)| *weight != 0.0) {
             watch.check()?;
             let embedding = match piece {
                 Piece::Text(_) => found.next().unwrap_or_default(),

@@ -55,6 +55,23 @@ impl GenreTable {
         &self.genre
     }
 
+    /// The genre that a sentence names: the one whose name stands first in it as words of its own; of two that begin there the longer.
+    pub fn named(&self, sentence: &str) -> Option<&Genre> {
+        let plain = |text: &str| -> String {
+            let letters = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' });
+            let text: String = letters.flat_map(char::to_lowercase).collect();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            format!(" {} ", words.join(" "))
+        };
+        let sentence = plain(sentence);
+        let named = self.genre.iter().filter_map(|g| {
+            let name = plain(&g.name);
+            let at = sentence.find(&name).filter(|_| name.trim() != "")?;
+            Some((at, std::cmp::Reverse(name.len()), g))
+        });
+        named.min_by_key(|(at, length, _)| (*at, *length)).map(|(_, _, g)| g)
+    }
+
     /// The genre that `words` suggest: the one named among them, else the one with the largest share of its own words
     /// heard; among equals `draw` decides. `None` only for an empty table.
     pub fn suggested(&self, words: &[String], draw: u64) -> Option<&Genre> {
@@ -111,6 +128,20 @@ mod tests {
             Some("jazz")
         );
         assert!(table.suggested(&[], 5).is_some());
+    }
+
+    #[test]
+    fn a_sentence_names_no_genre_the_wrong_one_or_a_part_of_a_word() {
+        let table = GenreTable::default();
+        let named = |text: &str| table.named(text).map(|g| g.name.as_str());
+        assert_eq!(named("A low quality recording of a guitar."), None);
+        assert_eq!(
+            named("An upbeat Jazz tune with a rock, metal and blues feel"),
+            Some("jazz")
+        );
+        assert_eq!(named("rocking bluesy metallic"), None);
+        assert_eq!(named("This is a blues-rock piece"), Some("blues"));
+        assert_eq!(named(""), None);
     }
 
     #[test]
