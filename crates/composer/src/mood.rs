@@ -5,7 +5,7 @@
 //! arousal with saturation and against brightness) and what film studies say of cutting and motion (Wang and Cheong,
 //! *Affective understanding in film*, 2006). Words move both strongly; a style's name decides.
 
-use synchresis_cue::{Curve, Mood, Sighting};
+use synchresis_cue::{Appearance, Curve, Mood, Sighting};
 
 use crate::ComposerError;
 use crate::style::Style;
@@ -27,6 +27,8 @@ pub struct Recognised {
     pub words: String,
     /// Valence and arousal, −1 to 1, where a recogniser tells them.
     pub feeling: Option<(f64, f64)>,
+    /// Things that come into the picture.
+    pub appearing: Vec<Appearance>,
 }
 
 /// [`choose_with`] nothing recognised.
@@ -72,6 +74,7 @@ pub fn choose_with(
         understood: reading.understood,
         unknown: reading.unknown,
         seen: shown,
+        appearing: recognised.appearing.clone(),
         wanted_voices: reading.wanted,
         unwanted_voices: reading.unwanted,
         solo: reading.solo,

@@ -73,6 +73,7 @@ fn plain_mood(style: &str, valence: f64, arousal: f64) -> Mood {
         understood: Vec::new(),
         unknown: Vec::new(),
         seen: Vec::new(),
+        appearing: Vec::new(),
         wanted_voices: Vec::new(),
         unwanted_voices: Vec::new(),
         solo: false,

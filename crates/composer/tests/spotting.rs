@@ -261,6 +261,35 @@ fn a_moment_asked_for_by_hand_is_left_out() {
 }
 
 #[test]
+fn a_cut_that_brings_a_thing_weighs_as_before_or_does_not_say_so() {
+    let sighting = Film::cut(40.0, 25.0, 4.0).shoot(5);
+    let style = style(0);
+    let plain = asked(&sighting, style);
+    let options = SpotOptions::default();
+    let before = hits(&sighting, &plain, style, &options);
+    let cut = before
+        .iter()
+        .filter(|hit| hit.kind == HitKind::Cut && hit.weight < 0.9)
+        .nth(2)
+        .expect("a cut");
+    let dog = synchresis_cue::Appearance {
+        what: "dog".into(),
+        after_s: cut.time_s - 0.5,
+        by_s: cut.time_s + 0.5,
+    };
+    let mood = Mood {
+        appearing: vec![dog],
+        ..plain
+    };
+    let after = hits(&sighting, &mood, style, &options);
+    let moved = after.iter().find(|hit| hit.time_s == cut.time_s).expect("the same cut");
+    assert!(moved.weight > cut.weight, "{moved:?} against {cut:?}");
+    assert!(moved.reason.contains("which brings dog"), "{}", moved.reason);
+    let others = |all: &[synchresis_cue::Hit]| all.iter().filter(|hit| hit.reason.contains("brings")).count();
+    assert_eq!((others(&before), others(&after)), (0, 1));
+}
+
+#[test]
 fn a_logo_has_no_form_or_the_last_ring_is_called_silence() {
     for style in builtin() {
         for seconds in [3.0, 8.0, 10.0, 13.0, 30.0, 90.0] {

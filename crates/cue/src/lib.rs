@@ -29,7 +29,7 @@ pub use film::{Act, EventKind, FilmEvent, FilmSection, FilmShot, Grade, Look, Pa
 pub use footage::{AudioStream, Footage, FootageKind, Stream, VideoStream};
 pub use frame::Frame;
 pub use hearing::{Beat, HeardKey, Hearing, HearingCurves, SongSection};
-pub use mood::Mood;
+pub use mood::{Appearance, Mood};
 pub use score::{
     Articulation, Bend, DRUM_PITCHES, Layer, Mark, Note, Pedal, Score, Track, VOICES, VoiceFamily, VoiceInfo, voice,
 };

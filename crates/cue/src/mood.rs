@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Curve, Mode, Section};
 
+/// A thing that comes into the picture between two frames that were looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Appearance {
+    /// What.
+    pub what: String,
+    /// When it was not there yet, seconds.
+    pub after_s: f64,
+    /// When it was there, seconds.
+    pub by_s: f64,
+}
+
 /// Style, and feeling over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mood {
@@ -29,6 +40,9 @@ pub struct Mood {
     /// Words for what was recognised in the picture that moved feeling or style.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<String>,
+    /// Things that were recognised in one sampled frame and not in the one before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub appearing: Vec<Appearance>,
     /// Voices that the words asked for by name ("solo piano"), of [`crate::VOICES`].
     pub wanted_voices: Vec<String>,
     /// Voices that the words asked to leave out ("no drums").

@@ -26,6 +26,8 @@ pub mod openai;
 mod parity;
 pub mod replicate;
 pub mod resnet18;
+#[cfg(test)]
+mod room;
 mod runtime;
 pub mod tokens;
 pub mod torch_random;

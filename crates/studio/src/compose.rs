@@ -8,7 +8,7 @@ use synchresis_composer::mood::Recognised;
 use synchresis_composer::spot::{SpotOptions, spot};
 use synchresis_composer::style::{self, Style};
 use synchresis_composer::{compose, mood, recompose};
-use synchresis_cue::{CueSheet, Mood, Score, Section, Sighting, Spotting};
+use synchresis_cue::{Appearance, CueSheet, Mood, Score, Section, Sighting, Spotting};
 
 use crate::brief::{Brief, Music};
 use crate::error::StudioError;
@@ -142,9 +142,9 @@ pub(crate) fn mood(
         .or(recut.and_then(|recut| recut.style.as_deref()));
     let before = recut.and_then(|recut| recut.mood.as_ref());
     // What a style's file says is an input like any other: an edited file composes anew.
-    let recognised = recognised(ledger);
+    let recognised = recognised(ledger, sighting);
     let inputs = (sighting, &brief.mood, named, wanted.as_ref(), before);
-    let inputs = (inputs, &recognised.words, recognised.feeling);
+    let inputs = (inputs, &recognised.words, recognised.feeling, &recognised.appearing);
     let mood: Mood = ledger.section(MOOD, &inputs, world, || {
         let fresh = mood::choose_with(sighting, &brief.mood, &recognised, named, &styles)?;
         Ok(match before {
@@ -159,10 +159,12 @@ pub(crate) fn mood(
 }
 
 /// What the engines that looked at the picture say of it: things that were recognised, the scene, the description.
-fn recognised(ledger: &Ledger) -> Recognised {
+fn recognised(ledger: &Ledger, sighting: &Sighting) -> Recognised {
     let document = ledger.document();
     let mut words: Vec<String> = Vec::new();
+    let mut appearing = Vec::new();
     if let Ok(objects) = document.get::<ObjectDetection>() {
+        appearing = appearances(&objects, sighting);
         let labels: BTreeSet<String> = objects.frames.into_iter().flat_map(|frame| frame.labels).collect();
         words.extend(labels);
     }
@@ -179,7 +181,35 @@ fn recognised(ledger: &Ledger) -> Recognised {
     Recognised {
         words: words.join(", "),
         feeling,
+        appearing,
     }
+}
+
+/// What is recognised in a sampled frame and in none before.
+fn appearances(objects: &ObjectDetection, sighting: &Sighting) -> Vec<Appearance> {
+    let time_s = |frame: u64| {
+        let sample = sighting.samples.iter().find(|sample| sample.frame == frame);
+        sample.map_or(frame as f64 / sighting.frame_rate.max(1.0), |sample| sample.time_s)
+    };
+    let mut met: BTreeSet<&String> = BTreeSet::new();
+    let mut all = Vec::new();
+    let mut after_s = None;
+    for frame in &objects.frames {
+        let by_s = time_s(frame.frame);
+        for what in &frame.labels {
+            if met.insert(what)
+                && let Some(after_s) = after_s
+            {
+                all.push(Appearance {
+                    what: what.clone(),
+                    after_s,
+                    by_s,
+                });
+            }
+        }
+        after_s = Some(by_s);
+    }
+    all
 }
 
 pub(crate) fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> SpotOptions {

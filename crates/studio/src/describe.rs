@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use synchresis_cue::Sighting;
 use synchresis_models::image::Filter;
 use synchresis_models::moondream::{self, Moondream};
+use synchresis_models::warm::Warm;
 use synchresis_models::{Device, ModelError, Picture, Precision, openai, replicate};
 
 use crate::brief::Describe;
@@ -105,7 +106,21 @@ fn by_moondream(
         };
         let picture = frame()?;
         world.begin("loading");
-        let mut moondream = Moondream::load(folder, eight.as_deref(), &runtime(world)?)?;
+        let runtime = runtime(world)?;
+        let kind = if eight.is_some() {
+            "moondream2 in 8 bits"
+        } else {
+            "moondream2"
+        };
+        // Published in half precision, which single precision doubles and 8 bits halve.
+        let bytes = if eight.is_some() {
+            weights.bytes * 5 / 9
+        } else {
+            weights.bytes * 2
+        };
+        let mut moondream = Warm::shared().held(&weights.key(kind, world), bytes, || {
+            Moondream::load(folder, eight.as_deref(), &runtime)
+        })?;
         world.begin("describing");
         let answer = moondream.answer(&picture, question, moondream::LONGEST, &mut |words| {
             world.say(words);

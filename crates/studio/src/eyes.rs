@@ -8,6 +8,7 @@ use synchresis_cue::{Document, Footage, Sample, Sighting};
 use synchresis_media::{extract_frames, probe};
 use synchresis_models::medoids::{Distances, medoids};
 use synchresis_models::resnet18::ResNet18;
+use synchresis_models::warm::{Held, Warm};
 use synchresis_models::yolov9::{COCO, Keep, YoloV9};
 use synchresis_models::{Checkpoint, ModelError, Picture, Runtime};
 
@@ -120,7 +121,8 @@ pub(crate) fn objects(
     };
     let inputs = (&opened.content, &sighting.samples, &weights);
     ledger.section(EYES, &inputs, world, || {
-        let mut yolo = YoloV9::load(&path, &runtime)?;
+        let key = weights.key("yolov9", world);
+        let mut yolo = Warm::shared().held(&key, weights.bytes, || YoloV9::load(&path, &runtime))?;
         let times: Vec<f64> = sighting.samples.iter().map(|s| s.time_s).collect();
         world.begin("extracting");
         let pictures = pictures(&opened.footage, &order.input, &times, world)?;
@@ -191,11 +193,12 @@ pub(crate) fn select(
     };
     let key = (&opened.content, &sighting.samples, brief.moments);
     let path = find(given.as_deref(), &RESNET_NAMES, "ResNet18", world)?;
-    let key = crate::cache::Key::new("moments", EYES, &(key, Weights::of(&path)?));
+    let weights = Weights::of(&path)?;
+    let key = crate::cache::Key::new("moments", EYES, &(key, &weights));
     let telling = match world.cache().json::<Vec<Vec<usize>>>("moments", &key) {
         Some(telling) => telling,
         None => {
-            let mut net = ResNet18::load(&path, &runtime(world)?)?;
+            let mut net = resnet18(&path, &weights, world)?;
             let times: Vec<f64> = sighting.samples.iter().map(|s| s.time_s).collect();
             world.begin("extracting");
             let pictures = pictures(&opened.footage, &order.input, &times, world)?;
@@ -241,7 +244,7 @@ pub fn select_pictures(
         return Err(StudioError::Brief(hint.to_owned()));
     };
     let path = find(given.as_deref(), &RESNET_NAMES, "ResNet18", world)?;
-    let mut net = ResNet18::load(&path, &runtime(world)?)?;
+    let mut net = resnet18(&path, &Weights::of(&path)?, world)?;
     let mut all = Vec::new();
     world.begin("reading");
     for input in inputs {
@@ -260,6 +263,13 @@ pub fn select_pictures(
         moments: medoids(&distances, moments.max(1) as usize),
     })?;
     Ok(document)
+}
+
+/// ResNet18, kept loaded for the next clip.
+fn resnet18(path: &Path, weights: &Weights, world: &dyn World) -> Result<Held<'static, ResNet18>, StudioError> {
+    let runtime = runtime(world)?;
+    let key = weights.key("resnet18", world);
+    Ok(Warm::shared().held(&key, weights.bytes, || ResNet18::load(path, &runtime))?)
 }
 
 fn distances(net: &mut ResNet18, pictures: &[Picture], world: &dyn World) -> Result<Distances, StudioError> {

@@ -20,7 +20,7 @@ use crate::sections::{Licence, Licences, MixReport, PromptCombiner, Takes};
 use crate::timeline::Timeline;
 use crate::watch::{self, Seen};
 use crate::world::World;
-use crate::{cue_sheet, describe, eyes, mux, scene, stills, takes, tell};
+use crate::{cue_sheet, describe, eyes, mux, scene, stills, takes, tell, weights};
 
 /// Version of what is told in words.
 const TOLD: u32 = 1;
@@ -306,6 +306,7 @@ impl Work<'_> {
         if let Some(bank) = &rendered.bank {
             used.push(render::bank_licence(bank)?);
         }
+        used.extend(weights::used(self.ledger.document()));
         let commercial = used.iter().all(|licence| licence.commercial);
         let summary = if commercial {
             "The music may be published and sold with the film; name what `notice` says. The clip's own rights are its own."

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use synchresis_models::openai::Patience;
 use synchresis_models::weights::{self, Entry, Remote, Source};
 
+use synchresis_cue::Document;
+
 use crate::error::StudioError;
+use crate::sections::{FrameDescription, Licence, ObjectDetection, Scene};
 use crate::world::World;
 
 /// A model that can be pulled, and whether it is here.
@@ -68,6 +71,34 @@ pub fn allowed(name: &str, world: &dyn World) -> Result<(), StudioError> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// The licences of the weights whose words or boxes moved the music and the effects.
+pub(crate) fn used(document: &Document) -> Vec<Licence> {
+    let mut names = Vec::new();
+    if let Ok(objects) = document.get::<ObjectDetection>()
+        && objects.engine.starts_with("yolov9")
+    {
+        names.push("yolov9-c");
+    }
+    if document.get::<Scene>().is_ok_and(|scene| scene.engine == "clip") {
+        names.push("clip");
+    }
+    if document
+        .get::<FrameDescription>()
+        .is_ok_and(|described| described.engine == "moondream2")
+    {
+        names.push("moondream2");
+    }
+    let entries = names.into_iter().filter_map(weights::entry);
+    entries
+        .map(|entry| Licence {
+            what: format!("the weights that looked at the picture: {}", entry.repository),
+            licence: entry.licence.clone(),
+            commercial: entry.commercial,
+            notice: entry.cite.clone(),
+        })
+        .collect()
 }
 
 /// Pulls the weights of `name`, once `agree` has seen the terms and said yes; where they are.

@@ -75,6 +75,7 @@ fn mood(arousal: f64) -> Mood {
         understood: Vec::new(),
         unknown: Vec::new(),
         seen: Vec::new(),
+        appearing: Vec::new(),
         wanted_voices: Vec::new(),
         unwanted_voices: Vec::new(),
         solo: false,

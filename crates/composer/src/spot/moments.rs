@@ -1,6 +1,6 @@
 //! What the picture does, as moments with a weight, a kind and a reason.
 
-use synchresis_cue::{Hit, HitKind, Mood, Sighting, Transition};
+use synchresis_cue::{Appearance, Hit, HitKind, Mood, Sighting, Transition};
 
 use super::{SpotOptions, cues};
 use crate::style::Style;
@@ -70,6 +70,7 @@ pub(super) fn events(sighting: &Sighting, mood: &Mood, options: &SpotOptions) ->
 fn happening(sighting: &Sighting, mood: &Mood, options: &SpotOptions) -> Vec<Weighed> {
     let (duration, frame) = (options.duration(sighting), options.frame_s(sighting));
     let mut all = seen(sighting, mood, duration);
+    bring(&mut all, &mood.appearing);
     for &time_s in &options.manual {
         if time_s.is_finite() {
             let inside = (0.0..duration).contains(&time_s);
@@ -83,6 +84,34 @@ fn happening(sighting: &Sighting, mood: &Mood, options: &SpotOptions) -> Vec<Wei
     }
     all.sort_by(|a, b| a.time_s.total_cmp(&b.time_s).then(b.weight.total_cmp(&a.weight)));
     all
+}
+
+/// How much more a cut weighs for each thing that it brings into the picture.
+const BRINGS: f64 = 0.08;
+
+/// Lets the cut that begins the shot in which a thing is first seen weigh a little more, and say why. A thing that comes in without a
+/// cut has no moment: the frames that are looked at lie seconds apart.
+fn bring(all: &mut [Weighed], appearing: &[Appearance]) {
+    for thing in appearing {
+        let begins = |m: &&mut Weighed| {
+            matches!(m.kind, HitKind::Cut | HitKind::Fade | HitKind::Dissolve)
+                && m.time_s > thing.after_s
+                && m.time_s <= thing.by_s
+        };
+        let cut = all
+            .iter_mut()
+            .filter(begins)
+            .max_by(|a, b| a.time_s.total_cmp(&b.time_s));
+        if let Some(cut) = cut {
+            cut.weight = (cut.weight + BRINGS).min(0.98);
+            let word = if cut.what.contains(", which brings ") {
+                " and"
+            } else {
+                ", which brings"
+            };
+            cut.what += &format!("{word} {}", thing.what);
+        }
+    }
 }
 
 fn rank(kind: HitKind) -> u8 {

@@ -21,6 +21,9 @@ pub(super) struct TextConfig {
     pub(super) layer_norm_eps: f32,
     pub(super) rope_theta: f64,
     pub(super) partial_rotary_factor: f64,
+    hidden_act: String,
+    qk_layernorm: bool,
+    num_key_value_heads: Option<usize>,
 }
 
 impl Default for TextConfig {
@@ -35,6 +38,9 @@ impl Default for TextConfig {
             layer_norm_eps: 1e-5,
             rope_theta: 10000.0,
             partial_rotary_factor: 0.5,
+            hidden_act: "gelu_new".to_owned(),
+            qk_layernorm: false,
+            num_key_value_heads: None,
         }
     }
 }
@@ -80,9 +86,14 @@ impl TextConfig {
         let whole = config.num_attention_heads > 0
             && config.hidden_size.is_multiple_of(config.num_attention_heads)
             && config.turning().is_multiple_of(2)
-            && config.turning() <= config.head();
+            && config.turning() <= config.head()
+            && config
+                .num_key_value_heads
+                .is_none_or(|heads| heads == config.num_attention_heads)
+            && ["gelu_new", "gelu_pytorch_tanh"].contains(&config.hidden_act.as_str())
+            && !config.qk_layernorm;
         if !whole || !sizes.iter().all(|n| (1..=1 << 20).contains(n)) {
-            return Err(refused(format!("no model has the sizes {config:?}")));
+            return Err(refused(format!("it is no Moondream2 of this revision: {config:?}")));
         }
         Ok(config)
     }

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""The engines beside PyTorch, eager, in one run: full size, numbers that mean nothing (compute does not depend on them), two threads.
+
+    cargo build --release -p synchresis-models --example time
+    venv/bin/python benches/models.py --time target/release/examples/time --ort target/onnxruntime/libonnxruntime.so \
+        [--yolo CHECKOUT] [--moondream CHECKOUT] [--only resnet18,clip] [--scratch DIR]
+
+beside what tests/reference/eyes.py, words.py and describe.py need. Each engine runs by itself, first ours, then PyTorch's, so that
+neither's memory counts for the other. YOLOv9 and Moondream2 are left out where their references' checkouts are not named.
+"""
+import argparse
+import json
+import pathlib
+import resource
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/reference"))
+
+
+def middle(runs, run):
+    run()
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return sorted(times)[len(times) // 2]
+
+
+def random_state(module, half=False):
+    import torch
+    torch.manual_seed(0)
+    for name, value in module.state_dict().items():
+        if value.is_floating_point():
+            if name.endswith("running_var") or (value.ndim == 1 and name.endswith("weight")):
+                value.fill_(1.0)
+            elif value.ndim < 2:
+                value.zero_()
+            else:
+                value.normal_(0, (2.0 / value[0].numel()) ** 0.5)
+    return module.half().eval() if half else module.eval()
+
+
+def save(module, path):
+    from safetensors.torch import save_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, path)
+
+
+def resnet18(folder, options):
+    import torch
+    from torchvision.models import resnet18
+    net = random_state(resnet18(weights=None))
+    save(net, folder / "model.safetensors")
+    body = torch.nn.Sequential(*list(net.children())[:-2])
+    x = torch.rand(1, 3, 512, 512)
+    return {"run": middle(options.runs, lambda: body(x))}
+
+
+def clip(folder, options):
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    net = random_state(CLIPVisionModelWithProjection(CLIPVisionConfig(projection_dim=512)))
+    folder.mkdir(parents=True, exist_ok=True)
+    save(net, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "clip_vision_model", "projection_dim": 512}))
+    x = torch.rand(1, 3, 224, 224)
+    return {"run": middle(options.runs, lambda: net(x))}
+
+
+def yolov9(folder, options):
+    import torch
+    from eyes import yolo_model
+    net = random_state(yolo_model(options.yolo, "c").model)
+    save(net, folder / "v9-c.safetensors")
+    whole = yolo_model(options.yolo, "c").eval()
+    x = torch.rand(1, 3, 640, 640)
+    return {"run": middle(options.runs, lambda: whole(x))}
+
+
+def moondream2(folder, options):
+    import shutil
+    import torch
+    from describe import Whole, package
+    phi, vision, PhiConfig = package(options.moondream)
+    config = PhiConfig(attn_implementation="eager")
+    config.pad_token_id = None
+    PhiConfig.rope_scaling = property(lambda self: None, lambda self, value: None)
+    config.rope_theta = 10000.0
+    phi.PhiForCausalLM._tied_weights_keys = {}
+    phi.PhiPreTrainedModel._supports_sdpa = False
+    model = Whole(vision.VisionTransformer(), phi.PhiForCausalLM(config))
+    model.vision_encoder.projection = vision.VisionProjection()
+    path = folder / "model.safetensors"
+    if not path.exists():
+        save(random_state(model, half=True), path)
+    model.float().eval()
+    words = ROOT / "crates/models/tests/fixtures/tokens/gpt2"
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copy(words / name, folder)
+    (folder / "config.json").write_text('{"model_type": "moondream1"}')
+    text, caches = model.text_model, []
+
+    def attend(self, hidden_states, position_ids=None, **_):
+        """The attention of this revision with a memory that is a list: transformers' own has changed too much since."""
+        q, k, v = (t.view(1, -1, self.num_heads, self.head_dim).transpose(1, 2) for t in self.Wqkv(hidden_states).chunk(3, -1))
+        cos, sin = self.rotary_emb(v, seq_len=int(position_ids.max()) + 1)
+        dim = self.rotary_emb.dim
+        turned = phi.apply_rotary_pos_emb(q[..., :dim], k[..., :dim], cos, sin, position_ids)
+        q, k = (torch.cat([a, b[..., dim:]], -1) for a, b in zip(turned, (q, k)))
+        if caches[self.layer_idx] is not None:
+            k, v = (torch.cat([a, b], 2) for a, b in zip(caches[self.layer_idx], (k, v)))
+        caches[self.layer_idx] = (k, v)
+        y = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1)
+        return self.out_proj(y.transpose(1, 2).flatten(2)), None, None
+
+    phi.PhiAttention.forward = attend
+
+    def step(embeds, start):
+        at = torch.arange(start, start + embeds.shape[1])[None]
+        x = embeds
+        for layer in text.transformer.h:
+            x = layer(x, position_ids=at)[0]
+        return text.lm_head(x[:, -1:])[0, -1].argmax()
+
+    with torch.no_grad():
+        began = time.perf_counter()
+        caches.extend([None] * len(text.transformer.h))
+        seen = model.vision_encoder.projection(model.vision_encoder.encoder.model["visual"](torch.rand(1, 729, 588)))
+        embed = text.get_input_embeddings()
+        embeds = torch.cat([embed(torch.zeros(1, 1, dtype=torch.long)), seen, embed(torch.zeros(1, 30, dtype=torch.long))], 1)
+        token, length = step(embeds, 0), embeds.shape[1]
+        first = time.perf_counter() - began
+        began = time.perf_counter()
+        for i in range(options.tokens):
+            token = step(embed(token.view(1, 1)), length + i)
+        each = (time.perf_counter() - began) / options.tokens
+    return {"first": first, "token": each}
+
+
+ENGINES = {"resnet18": resnet18, "clip": clip, "yolov9": yolov9, "moondream2": moondream2}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--time", type=pathlib.Path, required=True)
+    parser.add_argument("--ort", type=pathlib.Path, required=True)
+    parser.add_argument("--yolo", type=pathlib.Path)
+    parser.add_argument("--moondream", type=pathlib.Path)
+    parser.add_argument("--only", default=",".join(ENGINES))
+    parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp/synchresis-benches"))
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--tokens", type=int, default=12)
+    parser.add_argument("--torch", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.torch:
+        import torch
+        torch.set_num_threads(2)
+        with torch.no_grad():
+            told = ENGINES[options.torch](options.scratch / options.torch, options)
+        told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps(told))
+        return
+    for name in options.only.split(","):
+        if name in ("yolov9", "moondream2") and getattr(options, "yolo" if name == "yolov9" else name[:-1]) is None:
+            print(f"{name}: left out, its reference's checkout is not named")
+            continue
+        theirs = json.loads(subprocess.run([sys.executable, __file__, *sys.argv[1:], "--torch", name], check=True,
+                                           stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        for ours_name in (name, "moondream2-q8")[: 1 + (name == "moondream2")]:
+            runs = options.tokens if name == "moondream2" else options.runs
+            ours = json.loads(subprocess.run([options.time, ours_name, options.ort, options.scratch / name, str(runs)], check=True,
+                                             stdout=subprocess.PIPE).stdout)
+            figures = ", ".join(f"{key} {ours[key]:.3g} / {theirs[key]:.3g} = {ours[key] / theirs[key]:.2f}" for key in theirs)
+            print(f"{ours_name}: {figures}; loaded in {ours['load']:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
