@@ -120,7 +120,7 @@ pub(crate) fn objects(
         Err(why) => return Err(why),
     };
     let inputs = (&opened.content, &sighting.samples, &weights);
-    ledger.section(EYES, &inputs, world, || {
+    let found = ledger.section(EYES, &inputs, world, || {
         let key = weights.key("yolov9", world);
         let mut yolo = Warm::shared().held(&key, weights.bytes, || YoloV9::load(&path, &runtime))?;
         let times: Vec<f64> = sighting.samples.iter().map(|s| s.time_s).collect();
@@ -142,7 +142,14 @@ pub(crate) fn objects(
             note: format!("weights of {}", weights.path.display()),
             frames,
         })
-    })
+    });
+    match found {
+        Err(why) if auto && why.exit_code() != 130 => {
+            let why = why.tell();
+            nobody(ledger, sighting, why.lines().next().unwrap_or_default(), world)
+        }
+        found => found,
+    }
 }
 
 fn nobody(
