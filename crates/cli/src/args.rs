@@ -17,7 +17,7 @@ pub(crate) struct BriefArgs {
     /// Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all.
     #[arg(long, value_name = "N", value_parser = reads("takes"), help_heading = "Music")]
     takes: Option<String>,
-    /// Who makes the music: composer or none.
+    /// Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none.
     #[arg(long, value_name = "ENGINE", help_heading = "Music")]
     music: Option<String>,
     /// A moment the music must land on, seconds or m:ss.mmm; can be given more than once.
@@ -29,7 +29,8 @@ pub(crate) struct BriefArgs {
     /// An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices).
     #[arg(long, value_name = "FILE", help_heading = "Music")]
     soundbank: Option<String>,
-    /// Who makes the effects: none or designer (whooshes, risers, impacts, and beds such as rain or traffic).
+    /// Who makes the effects: none, designer (whooshes, risers, impacts, and beds such as rain or traffic), audioldm2 or
+    /// audioldm2=DIR.
     #[arg(long, value_name = "ENGINE", help_heading = "Effects")]
     sounds: Option<String>,
     /// Who recognises objects: auto, none, yolov9 or yolov9=FILE.
@@ -65,6 +66,12 @@ pub(crate) struct BriefArgs {
     /// What a generating engine should avoid.
     #[arg(long, value_name = "TEXT", help_heading = "Generating engines")]
     negative_prompt: Option<String>,
+    /// Steps that a generating engine takes; 75 by default.
+    #[arg(long, value_name = "N", value_parser = reads("steps"), help_heading = "Generating engines")]
+    steps: Option<String>,
+    /// How much the words outweigh what to avoid; 3.5 for audioldm2, 2.5 for audioldm by default.
+    #[arg(long, value_name = "F", value_parser = reads("guidance"), help_heading = "Generating engines")]
+    guidance: Option<String>,
     /// Linear gain of the music, 0 to 1.
     #[arg(long, value_name = "F", value_parser = reads("music-volume"), help_heading = "Mix")]
     music_volume: Option<String>,
@@ -110,6 +117,8 @@ impl BriefArgs {
             ("drift", drift),
             ("prompt", one(&self.prompt)),
             ("negative-prompt", one(&self.negative_prompt)),
+            ("steps", one(&self.steps)),
+            ("guidance", one(&self.guidance)),
             ("music-volume", one(&self.music_volume)),
             ("sounds-volume", one(&self.sounds_volume)),
             ("original", one(&self.original)),

@@ -8,6 +8,7 @@ mod doctor;
 mod evaluate;
 mod failure;
 mod film;
+mod generate;
 mod logging;
 mod models;
 mod paint;
@@ -49,8 +50,8 @@ enum Command {
     Describe(stage::DescribeArgs),
     /// Stage 5: words for a generating engine.
     Prompt(stage::Args),
-    /// Stage 6: spot the hits and compose the music.
-    Generate(stage::Args),
+    /// Stage 6: spot the hits and compose the music; or draw a sound of words alone.
+    Generate(generate::GenerateArgs),
     /// Stage 7: render the notes to sound.
     Render(stage::Args),
     /// Stage 8: mix with the clip's own sound and master.
@@ -116,7 +117,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Select(args) => stage::run(Stage::Select, &args, &place),
         Command::Describe(args) => stage::describe(&args, &place),
         Command::Prompt(args) => stage::run(Stage::Prompt, &args, &place),
-        Command::Generate(args) => stage::run(Stage::Generate, &args, &place),
+        Command::Generate(args) => generate::run(&args, &place),
         Command::Render(args) => stage::run(Stage::Render, &args, &place),
         Command::Mix(args) => stage::run(Stage::Mix, &args, &place),
         Command::Mux(args) => stage::run(Stage::Mux, &args, &place),

@@ -13,15 +13,15 @@ use crate::place::Place;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The clip or picture; the document's own by default. `select` takes several pictures.
-    #[arg(value_name = "INPUT", required_unless_present = "document")]
-    inputs: Vec<PathBuf>,
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
     /// What the stage makes beside its section: a folder of frames (frames), a WAV (generate, render, mix), the film
     /// (mux).
     #[arg(short, long, value_name = "PATH")]
-    output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// The document: read if it is there, so that edits by hand count, and written.
     #[arg(long, value_name = "FILE")]
-    document: Option<PathBuf>,
+    pub(crate) document: Option<PathBuf>,
     /// Write a 24-bit WAV for each instrument into this folder (render and later).
     #[arg(long, value_name = "DIR")]
     stems: Option<PathBuf>,
@@ -33,12 +33,12 @@ pub(crate) struct Args {
     cue_sheet: Option<PathBuf>,
     /// Print the document to stdout.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// Replace what is already there.
     #[arg(long)]
-    force: bool,
+    pub(crate) force: bool,
     #[command(flatten)]
-    brief: BriefArgs,
+    pub(crate) brief: BriefArgs,
 }
 
 /// `describe` takes a song too.
@@ -74,6 +74,11 @@ pub(crate) fn describe(args: &DescribeArgs, place: &Place) -> Result<(), Failure
 }
 
 pub(crate) fn run(stage: Stage, args: &Args, place: &Place) -> Result<(), Failure> {
+    if args.inputs.is_empty() && args.document.is_none() {
+        return Err(Failure::usage(
+            "there is no INPUT to work on\nhint: name a clip or a picture, or the --document of an earlier run",
+        ));
+    }
     let mut deliver = Deliver {
         document: args.document.clone(),
         stems: args.stems.clone(),

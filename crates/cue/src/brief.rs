@@ -23,4 +23,6 @@ pub enum Sounds {
     None,
     /// The built-in sound designer.
     Designer,
+    /// AudioLDM2, from words.
+    Audioldm2,
 }

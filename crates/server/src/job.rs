@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use synchresis_studio::{
-    Brief, Describe, Features, FilmBrief, FilmCaption, FilmPainter, FilmTransition, Objects, Scenes, Soundbank,
+    Brief, Describe, Features, FilmBrief, FilmCaption, FilmPainter, FilmTransition, Music, Objects, Scenes, Soundbank,
     StudioError,
 };
 use utoipa::ToSchema;
@@ -243,6 +243,12 @@ impl Request {
             return refused(
                 "scene",
                 "auto, none and clip are to be had; a file of the server is not",
+            );
+        }
+        if base.sounds_weights.is_some() || matches!(base.music, Music::Audioldm2(Some(_)) | Music::Audioldm(Some(_))) {
+            return refused(
+                "music",
+                "composer, audioldm2, audioldm and none are to be had; a folder of the server is not",
             );
         }
         if matches!(base.features, Features::Resnet18(Some(_))) {

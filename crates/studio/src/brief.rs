@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use synchresis_cue::{Original, Section, Sounds};
 
 /// Who makes the music.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Music {
     /// The built-in composer.
     Composer,
+    /// AudioLDM2 with the weights of this folder, or of the model folder.
+    Audioldm2(Option<PathBuf>),
+    /// AudioLDM with the weights of this folder, or of the model folder.
+    Audioldm(Option<PathBuf>),
     /// Nobody.
     None,
 }
@@ -113,6 +117,15 @@ pub struct Brief {
     pub music: Music,
     /// Who makes the effects.
     pub sounds: Sounds,
+    /// The folder of the engine that makes the effects, where another than the model folder's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sounds_weights: Option<PathBuf>,
+    /// Steps of an engine that draws; its usual number where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    /// How much the words outweigh what to avoid, for an engine that draws; its usual figure where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<f64>,
     /// Linear gain of the music, 0 to 1.
     pub music_volume: f64,
     /// Linear gain of the effects, 0 to 1.
@@ -164,6 +177,9 @@ impl Default for Brief {
             takes: 1,
             music: Music::Composer,
             sounds: Sounds::None,
+            sounds_weights: None,
+            steps: None,
+            guidance: None,
             music_volume: 1.0,
             sounds_volume: 1.0,
             original: None,

@@ -48,7 +48,7 @@ pub(crate) fn run(
     world: &dyn World,
 ) -> Result<Option<Composed>, StudioError> {
     let brief = &order.brief;
-    if brief.music == Music::None {
+    if brief.music != Music::Composer {
         return Ok(None);
     }
     world.begin("composing");

@@ -60,6 +60,21 @@ impl Designed {
     }
 }
 
+/// The moments that matter, where nobody composes.
+pub(crate) fn alone(
+    ledger: &mut Ledger,
+    brief: &Brief,
+    sighting: &Sighting,
+    world: &dyn World,
+) -> Result<Spotting, StudioError> {
+    let (mood, _) = compose::mood(ledger, brief, sighting, None, world)?;
+    let options = compose::spot_options(brief, sighting, brief.seed);
+    let inputs = (sighting, &mood, &brief.hits, "alone");
+    ledger.section(ALONE, &inputs, world, || {
+        Ok(design::spot_alone(sighting, &mood, &options))
+    })
+}
+
 /// Plans the effects; `None` where the brief asks for none.
 pub(crate) fn run(
     ledger: &mut Ledger,
@@ -70,20 +85,15 @@ pub(crate) fn run(
     world: &dyn World,
 ) -> Result<Option<Designed>, StudioError> {
     let brief = &order.brief;
-    if brief.sounds == Sounds::None {
+    if brief.sounds != Sounds::Designer {
         return Ok(None);
     }
     world.begin("designing");
     let (mood, alone): (Mood, Option<Spotting>) = match composed {
         Some(_) => (ledger.document().get()?, None),
         None => {
-            let (mood, _) = compose::mood(ledger, brief, sighting, None, world)?;
-            let options = compose::spot_options(brief, sighting, brief.seed);
-            let inputs = (sighting, &mood, &brief.hits, "alone");
-            let spotting = ledger.section(ALONE, &inputs, world, || {
-                Ok(design::spot_alone(sighting, &mood, &options))
-            })?;
-            (mood, Some(spotting))
+            let spotting = alone(ledger, brief, sighting, world)?;
+            (ledger.document().get()?, Some(spotting))
         }
     };
     let spotting = composed.map(|composed| &composed.spotting).or(alone.as_ref());

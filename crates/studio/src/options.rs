@@ -11,8 +11,8 @@ use crate::film::{FilmBrief, FilmCaption, FilmPainter, FilmTransition};
 
 /// The engines of each option that takes one.
 pub const ENGINES: &[(&str, &[&str])] = &[
-    ("music", &["composer", "none"]),
-    ("sounds", &["none", "designer"]),
+    ("music", &["composer", "audioldm2", "audioldm", "none"]),
+    ("sounds", &["none", "designer", "audioldm2"]),
     ("objects", &["auto", "none", "yolov9"]),
     ("features", &["built-in", "resnet18"]),
     ("scene", &["auto", "none", "clip"]),
@@ -53,6 +53,8 @@ impl Brief {
         "drift",
         "prompt",
         "negative-prompt",
+        "steps",
+        "guidance",
         "music-volume",
         "sounds-volume",
         "original",
@@ -81,17 +83,24 @@ impl Brief {
             "seed" => self.seed = whole(text).map_err(bad)?,
             "takes" => self.takes = takes(text).map_err(bad)?,
             "music" => {
-                self.music = match text {
-                    "composer" => Music::Composer,
-                    "none" => Music::None,
-                    _ => return Err(engine("composer or none")),
+                self.music = match engine_and_path(text) {
+                    ("composer", None) => Music::Composer,
+                    ("none", None) => Music::None,
+                    ("audioldm2", path) => Music::Audioldm2(path),
+                    ("audioldm", path) => Music::Audioldm(path),
+                    _ => {
+                        return Err(engine(
+                            "composer, audioldm2, audioldm2=DIR, audioldm, audioldm=DIR or none",
+                        ));
+                    }
                 };
             }
             "sounds" => {
-                self.sounds = match text {
-                    "none" => Sounds::None,
-                    "designer" => Sounds::Designer,
-                    _ => return Err(engine("designer or none")),
+                (self.sounds, self.sounds_weights) = match engine_and_path(text) {
+                    ("none", None) => (Sounds::None, None),
+                    ("designer", None) => (Sounds::Designer, None),
+                    ("audioldm2", path) => (Sounds::Audioldm2, path),
+                    _ => return Err(engine("designer, audioldm2, audioldm2=DIR or none")),
                 };
             }
             "objects" => {
@@ -147,6 +156,8 @@ impl Brief {
             "drift" => self.drift = switch(text).map_err(bad)?,
             "prompt" => self.prompt = Some(text.to_owned()),
             "negative-prompt" => text.clone_into(&mut self.negative_prompt),
+            "steps" => self.steps = Some(draw_steps(text).map_err(bad)?),
+            "guidance" => self.guidance = Some(guidance(text).map_err(bad)?),
             "music-volume" => self.music_volume = gain(text).map_err(bad)?,
             "sounds-volume" => self.sounds_volume = gain(text).map_err(bad)?,
             "original" => {
@@ -349,6 +360,20 @@ fn takes(text: &str) -> Result<u32, String> {
     match text.trim().parse() {
         Ok(takes) if (1..=64).contains(&takes) => Ok(takes),
         _ => Err(format!("{text:?} is not a number of takes from 1 to 64")),
+    }
+}
+
+fn draw_steps(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(steps) if (1..=1000).contains(&steps) => Ok(steps),
+        _ => Err(format!("{text:?} is not a number of steps from 1 to 1000")),
+    }
+}
+
+fn guidance(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(guidance) if (0.0..=1000.0).contains(&guidance) => Ok(guidance),
+        _ => Err(format!("{text:?} is not a guidance of 0 or more, such as 3.5")),
     }
 }
 

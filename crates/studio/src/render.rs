@@ -9,8 +9,9 @@ use synchresis_sound::SoundError;
 use synchresis_sound::mix::{self, Broadcast, RawReader, RawWriter, SampleFormat, Source, StemSink, WavWriter};
 use synchresis_sound::voices::{self, Bank, BankLimits};
 
-use crate::brief::{Brief, Soundbank};
+use crate::brief::{Brief, Music, Soundbank};
 use crate::cache::Key;
+use crate::drawn::Drawn;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix::Wav;
@@ -37,6 +38,8 @@ pub(crate) struct Rendered {
     pub(crate) music: Option<Sound>,
     pub(crate) effects: Option<Sound>,
     pub(crate) bank: Option<PathBuf>,
+    /// What the engines that drew ask.
+    pub(crate) licences: Vec<Licence>,
 }
 
 /// One scratch file of interleaved stereo at 48 kHz, 32-bit float, and what is known of it.
@@ -53,6 +56,7 @@ pub(crate) fn run(
     (music, effects): (Option<(&Score, u64)>, Option<&Score>),
     stems: Option<&Path>,
     force: bool,
+    drawn: Drawn,
     world: &dyn World,
 ) -> Result<Rendered, StudioError> {
     world.begin("rendering");
@@ -72,6 +76,16 @@ pub(crate) fn run(
         .map(|score| desk.part("effects", score, brief.seed))
         .transpose()?
         .flatten();
+    // What was drawn takes the place of what was not composed.
+    let (drawn_music, drawn_effects) = (drawn.music, drawn.effects);
+    let (music, music_drawing) = match drawn_music {
+        Some((sound, drawing)) => (Some(sound), Some(drawing)),
+        None => (music, None),
+    };
+    let (effects, effects_drawing) = match drawn_effects {
+        Some((sound, drawing)) => (Some(sound), Some(drawing)),
+        None => (effects, None),
+    };
     if let Some(folder) = stems {
         premaster(folder, [&music, &effects], force, world)?;
     }
@@ -85,16 +99,33 @@ pub(crate) fn run(
     };
     ledger.put(&AudioGeneration {
         path: shown(&music),
-        engine: engine(&music, "composer"),
+        engine: engine(
+            &music,
+            match (&music_drawing, &brief.music) {
+                (None, _) => "composer",
+                (_, Music::Audioldm(_)) => "audioldm",
+                _ => "audioldm2",
+            },
+        ),
+        drawn: music_drawing,
     })?;
     ledger.put(&SoundGeneration {
         path: shown(&effects),
-        engine: engine(&effects, "designer"),
+        engine: engine(
+            &effects,
+            if effects_drawing.is_some() {
+                "audioldm2"
+            } else {
+                "designer"
+            },
+        ),
+        drawn: effects_drawing,
     })?;
     Ok(Rendered {
         music,
         effects,
         bank: desk.bank,
+        licences: drawn.licences,
     })
 }
 

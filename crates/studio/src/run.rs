@@ -4,11 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use synchresis_composer::{midi, musicxml};
-use synchresis_cue::{Document, FootageKind, Original, Spotting};
+use synchresis_cue::{Document, FootageKind, Original, Sounds, Spotting};
 use synchresis_media::extract_frames;
+use synchresis_sound::SAMPLE_RATE;
 
 use crate::compose::{self, Composed};
 use crate::design::{self, Designed};
+use crate::drawn::{self, Drawn};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix::{self, Mixed};
@@ -159,15 +161,19 @@ impl Work<'_> {
         if until == Stage::Generate && deliver.audio.is_none() {
             return Ok(deliver.midi.clone());
         }
-        let rendered = self.render(composed.as_ref(), designed.as_ref())?;
+        // Where nobody composes, a drawn sound is asked to meet what the picture does.
+        let alone = self.spotted(composed.is_none() && designed.is_none(), &seen)?;
+        let spotting = composed
+            .as_ref()
+            .map(|composed| &composed.spotting)
+            .or(designed.as_ref().and_then(|designed| designed.spotting.as_ref()))
+            .or(alone.as_ref());
+        let drawn = self.drawn(&seen, spotting)?;
+        let rendered = self.render(composed.as_ref(), designed.as_ref(), drawn)?;
         if until <= Stage::Render {
             let sound = rendered.music.as_ref().or(rendered.effects.as_ref());
             return self.audio(sound.map(|sound| sound.path.as_path()));
         }
-        let spotting = composed
-            .as_ref()
-            .map(|composed| &composed.spotting)
-            .or(designed.as_ref().and_then(|designed| designed.spotting.as_ref()));
         let hits: Vec<f64> = spotting.map_or_else(Vec::new, |spotting| {
             let taken = spotting.hits.iter().filter(|hit| hit.taken);
             taken.map(|hit| hit.time_s).collect()
@@ -272,7 +278,40 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn render(&mut self, composed: Option<&Composed>, designed: Option<&Designed>) -> Result<Rendered, StudioError> {
+    /// The moments that matter, where an engine draws the music and nobody else has looked for them.
+    fn spotted(&mut self, nobody: bool, seen: &Seen) -> Result<Option<Spotting>, StudioError> {
+        if !nobody || !drawn::draws(&self.order.brief) {
+            return Ok(None);
+        }
+        let spotting = design::alone(&mut self.ledger, &self.order.brief, &seen.sighting, self.world)?;
+        Ok(Some(spotting))
+    }
+
+    /// What the brief's engines draw.
+    fn drawn(&mut self, seen: &Seen, spotting: Option<&Spotting>) -> Result<Drawn, StudioError> {
+        let brief = &self.order.brief;
+        if !drawn::draws(brief) && brief.sounds != Sounds::Audioldm2 {
+            return Ok(Drawn::default());
+        }
+        let words: PromptCombiner = self.ledger.document().get()?;
+        let hits: Vec<f64> = spotting.map_or_else(Vec::new, |spotting| {
+            let taken = spotting.hits.iter().filter(|hit| hit.taken);
+            taken.map(|hit| hit.time_s).collect()
+        });
+        let film = drawn::Film {
+            frames: (seen.sighting.duration_s * f64::from(SAMPLE_RATE)).round() as u64,
+            hits: &hits,
+            frame_s: 1.0 / seen.sighting.frame_rate.max(1.0),
+        };
+        drawn::run(brief, &words, &film, self.world)
+    }
+
+    fn render(
+        &mut self,
+        composed: Option<&Composed>,
+        designed: Option<&Designed>,
+        drawn: Drawn,
+    ) -> Result<Rendered, StudioError> {
         let Deliver { stems, force, .. } = &self.order.deliver;
         render::run(
             &mut self.ledger,
@@ -283,6 +322,7 @@ impl Work<'_> {
             ),
             stems.as_deref(),
             *force,
+            drawn,
             self.world,
         )
     }
@@ -303,6 +343,12 @@ impl Work<'_> {
             commercial: true,
             notice: String::new(),
         }];
+        let brief = &self.order.brief;
+        if drawn::draws(brief) && brief.sounds != Sounds::Designer {
+            // Nothing of it was composed.
+            used.clear();
+        }
+        used.extend(rendered.licences.iter().cloned());
         if let Some(bank) = &rendered.bank {
             used.push(render::bank_licence(bank)?);
         }

@@ -305,6 +305,9 @@ section! {
         path: Option<String>,
         /// The engine.
         engine: String,
+        /// What an engine that draws was told, and what it drew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drawn: Option<Drawing>,
     }
 }
 
@@ -315,7 +318,68 @@ section! {
         path: Option<String>,
         /// The engine.
         engine: String,
+        /// As for the music.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drawn: Option<Drawing>,
     }
+}
+
+/// What an engine that draws sound was told, and what it drew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Drawing {
+    /// In words.
+    pub prompt: String,
+    /// What it stayed away from.
+    pub negative_prompt: String,
+    /// Of torch's generator.
+    pub seed: u64,
+    /// How many.
+    pub steps: usize,
+    /// How much the words outweigh what to avoid.
+    pub guidance: f64,
+    /// `ddim`, `dpmsolver++`, or the folder's own.
+    pub scheduler: String,
+    /// Length of what was drawn.
+    pub seconds: f64,
+    /// Whether it was drawn as overlapping windows.
+    pub windows: bool,
+    /// Folder of the weights.
+    pub weights: String,
+    /// Everything that was drawn, what is heard first.
+    pub candidates: Vec<Candidate>,
+    /// Why they could not be ranked, where that is so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// One of several sounds drawn together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidate {
+    /// Which one it was among them.
+    pub index: usize,
+    /// CLAP's likeness to the words, −1 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Where it lies.
+    pub path: Option<String>,
+    /// How it meets the film's hits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Landing>,
+}
+
+/// How a drawn sound meets the hits: `hit_rate_1f` as it was drawn, and from where the film takes it up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Landing {
+    /// Where in the drawing the film begins, seconds.
+    pub begins_s: f64,
+    /// Share of the hits with an event within one frame, from the drawing's beginning.
+    pub before: f64,
+    /// What chance gives.
+    pub before_chance: f64,
+    /// From where the film begins.
+    pub after: f64,
+    /// What chance gives. Choosing where to begin raises `after` above it by itself: compare drawings, not this with 0.
+    pub after_chance: f64,
 }
 
 section! {

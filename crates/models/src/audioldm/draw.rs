@@ -14,7 +14,7 @@ use crate::error::ModelError;
 use crate::runtime::Tensor;
 
 /// Rows of latents that the autoencoder decodes at once, and by how many its pieces overlap.
-const PIECE: usize = 1024;
+pub(super) const PIECE: usize = 1024;
 const SHARED: usize = 64;
 /// Frames that the vocoder sings at once, and how many around them it must have heard.
 const BREATH: usize = 4096;

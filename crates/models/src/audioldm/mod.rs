@@ -256,7 +256,7 @@ impl AudioLdm {
         (self.trained * self.factor * self.hop) as f64 / f64::from(self.rate)
     }
 
-    /// Bytes of all its weights on disk, and of what drawing `wish` takes beside them, roughly.
+    /// Bytes that drawing `wish` takes, roughly: what draws, and what flows through it.
     pub fn needs(&self, wish: &Wish<'_>) -> u64 {
         let weights: u64 = ["unet", "vae", "vocoder"]
             .iter()
@@ -270,10 +270,10 @@ impl AudioLdm {
         } else {
             wish.seconds
         };
-        let frames = seconds * f64::from(self.rate) / self.hop as f64;
+        let frames = (seconds * f64::from(self.rate) / self.hop as f64).min((draw::PIECE * self.factor) as f64);
         // The decoder's widest layers: 128 channels at full size, a few of them at once.
         let drawing = frames * (self.columns * self.factor) as f64 * 128.0 * 4.0 * 6.0;
-        2 * weights + drawing as u64
+        weights + weights / 8 + drawing as u64
     }
 
     /// Makes sounds of a wish. `watch` hears of each step and is asked before each whether to go on.
@@ -284,6 +284,16 @@ impl AudioLdm {
         let scheduler = Scheduler::read(&self.folder.join("scheduler"), wish.method)?;
         let sampler = scheduler.start(wish.steps)?;
         let (rows, length) = self.size(&wish)?;
+        if self.drawing.is_none()
+            && let (needed, Some(free)) = (self.needs(&wish), crate::warm::free_memory())
+            && needed > free
+        {
+            return Err(ModelError::Memory {
+                model: self.family.name(),
+                needed,
+                free,
+            });
+        }
         watch.check()?;
         let words = self.words(&wish)?;
         watch.check()?;
