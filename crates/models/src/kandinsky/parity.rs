@@ -176,7 +176,7 @@ fn an_embedding_differs_from_the_prior_pipelines() {
     let mut drawn = random();
     let (found, away) = prior
         .each(
-            &[&prompt, &negative],
+            &[Some(&prompt), Some(&negative)],
             (&negative, true),
             how(5, 4.0),
             &mut drawn,
