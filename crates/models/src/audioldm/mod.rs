@@ -153,6 +153,8 @@ struct Known {
 
 /// Rows that the published models were trained with.
 const USUAL_ROWS: usize = 256;
+/// Texts whose reading is kept, the latest ones.
+const REMEMBERED: usize = 16;
 /// More are refused.
 const MOST_WAVEFORMS: usize = 64;
 /// Longer sounds than this, seconds, are refused.
@@ -360,6 +362,9 @@ impl AudioLdm {
         // They are needed again only for another prompt, and are most of the weights.
         let mut readers = Readers::load(&self.folder, self.family, &self.runtime)?;
         let words = readers.read(wish.prompt, negative.as_deref())?;
+        if self.read.len() == REMEMBERED {
+            self.read.remove(0);
+        }
         self.read.push(Known {
             prompt: wish.prompt.to_owned(),
             negative,
