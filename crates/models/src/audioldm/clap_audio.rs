@@ -95,9 +95,9 @@ impl Config {
         if (0..stages).any(|stage| config.window(stage).is_none()) {
             return bad("its windows do not tile its patches");
         }
-        if (0..stages)
-            .any(|s| config.num_attention_heads[s] == 0 || config.width(s) % config.num_attention_heads[s] != 0)
-        {
+        if (0..stages).any(|s| {
+            config.num_attention_heads[s] == 0 || !config.width(s).is_multiple_of(config.num_attention_heads[s])
+        }) {
             return bad("its heads do not divide its width");
         }
         Ok(config)

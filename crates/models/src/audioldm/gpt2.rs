@@ -116,7 +116,7 @@ impl Gpt2 {
             ];
             let said = self.net.run(&feeds)?.remove(0);
             data.extend_from_slice(&said.data);
-            mask.push(1);
+            mask.resize(length + 1, 1);
         }
         Ok(Tensor {
             shape: vec![1, count, width],
