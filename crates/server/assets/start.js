@@ -46,6 +46,20 @@ function send(form, data) {
   request.send(data);
 }
 
+/** Our own clip, as if it had been dropped. */
+async function sample(link, form) {
+  const input = form.querySelector("input[type=file]");
+  const usual = link.textContent;
+  link.textContent = say("sample.coming");
+  const answer = await fetch(link.href).catch(() => null);
+  link.textContent = usual;
+  if (!answer?.ok) return tell(form.querySelector("[data-wrong]"), { detail: say("wrong.network") });
+  const files = new DataTransfer();
+  files.items.add(new File([await answer.blob()], "sample.mp4", { type: "video/mp4" }));
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}
+
 export function start(form) {
   const tab = form.dataset.start;
   form.addEventListener("submit", (event) => {
@@ -67,6 +81,10 @@ export function start(form) {
     for (const kind of ["dragenter", "dragover"]) drop?.addEventListener(kind, () => drop.classList.add("over"));
     for (const kind of ["dragleave", "drop", "dragend"]) drop?.addEventListener(kind, () => drop.classList.remove("over"));
   }
+  form.querySelector("[data-sample]")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    sample(event.currentTarget, form);
+  });
   addEventListener("pageshow", () => form.querySelectorAll("button").forEach((button) => (button.disabled = false)));
 }
 

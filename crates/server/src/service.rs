@@ -42,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) uploads: tokio::sync::Semaphore,
     /// Frames that are drawn for a request, a few at a time.
     pub(crate) draws: tokio::sync::Semaphore,
+    /// The clip to try, once somebody has asked for it.
+    pub(crate) sample: tokio::sync::OnceCell<axum::body::Bytes>,
 }
 
 impl Deref for App {
@@ -72,6 +74,7 @@ async fn open(config: Config, stop: CancellationToken) -> Result<App, ServerErro
         stop,
         uploads: tokio::sync::Semaphore::new(config.limits.uploads as usize),
         draws: tokio::sync::Semaphore::new(2),
+        sample: tokio::sync::OnceCell::new(),
         config,
     })))
 }

@@ -2,6 +2,7 @@
 //! pages drop, follow, play and re-mix.
 
 mod assets;
+mod sample;
 mod view;
 mod words;
 
@@ -26,7 +27,7 @@ use crate::service::App;
 /// Jobs of the past that a tab shows.
 const PAST: i64 = 24;
 
-/// Routes of the page: a tab each, `/jobs/{id}`, `/login`, `/assets/…`.
+/// Routes of the page: a tab each, `/jobs/{id}`, `/login`, `/assets/…`, `/sample.mp4`.
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(video).post(submit))
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/jobs/{id}", get(job).post(end))
         .route("/login", get(login).post(enter))
         .route("/assets/{*name}", get(assets::asset))
+        .route("/sample.mp4", get(sample::clip))
 }
 
 /// A page in the reader's language.

@@ -211,6 +211,14 @@ await page.waitForSelector(".panels .figure", { timeout: 180_000 });
 await clean(page, "judged");
 ok("a film is judged");
 
+// Who has no film takes ours.
+await page.goto(url);
+await page.getByRole("link", { name: "Take ours" }).click();
+await page.waitForSelector("[data-desk]", { timeout: 120_000 });
+await page.waitForSelector("[data-strip] canvas");
+if (pictures) await page.screenshot({ path: `${pictures}/sample.png` });
+ok("our own clip is watched");
+
 // What is wrong is told, with nothing lost.
 await page.goto(url);
 await page.setInputFiles("#file", { name: "not.mp4", mimeType: "video/mp4", buffer: Buffer.from("not a film at all") });

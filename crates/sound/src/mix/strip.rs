@@ -299,24 +299,23 @@ impl Group {
             }
             side_by_side(signals, lanes);
             self.filters.process(lanes);
-            for cell in lanes.chunks_mut(CELL) {
+            for (cell, sums) in lanes.chunks_mut(CELL).zip(sums.chunks_mut(CELL)) {
                 let peaks = peaks(cell);
-                let (mut from, mut to) = ([1.0; LANES], [1.0; LANES]);
+                let (mut from, mut to) = (self.drive, self.drive);
                 for (i, leveller) in self.levellers.iter_mut().enumerate() {
                     let before = leveller.gain;
                     let after = leveller.step(peaks[2 * i].max(peaks[2 * i + 1]));
-                    (from[2 * i], from[2 * i + 1]) = (before, before);
-                    (to[2 * i], to[2 * i + 1]) = (after, after);
+                    for lane in [2 * i, 2 * i + 1] {
+                        from[lane] *= before;
+                        to[lane] *= after;
+                    }
                 }
-                if from != [1.0; LANES] || to != [1.0; LANES] {
-                    ramp(cell, from, to);
+                match self.levellers.len() {
+                    1 => sum::<1>(cell, &from, &to, &self.desk, sums),
+                    2 => sum::<2>(cell, &from, &to, &self.desk, sums),
+                    3 => sum::<3>(cell, &from, &to, &self.desk, sums),
+                    _ => sum::<GROUP>(cell, &from, &to, &self.desk, sums),
                 }
-            }
-            match self.levellers.len() {
-                1 => sum::<1>(lanes, &self.drive, &self.desk, sums),
-                2 => sum::<2>(lanes, &self.drive, &self.desk, sums),
-                3 => sum::<3>(lanes, &self.drive, &self.desk, sums),
-                _ => sum::<GROUP>(lanes, &self.drive, &self.desk, sums),
             }
         }
         for ((i, m), [left, right]) in self.matrices.iter().enumerate().zip(&mut self.tracks) {
@@ -359,24 +358,20 @@ widened! {
 }
 
 widened! {
-    /// A gain for each lane, on its way from one value to another within the cell.
-    fn ramp(cell: &mut [[f32; LANES]], from: [f32; LANES], to: [f32; LANES]) {
+    /// Saturates a cell, in place, behind a gain on its way from one value to another in each lane; and what each lane of the first
+    /// `USED` tracks then gives to the sums.
+    fn sum<const USED: usize>(
+        cell: &mut [[f32; LANES]],
+        from: &[f32; LANES],
+        to: &[f32; LANES],
+        desk: &[SumFrame; LANES],
+        sums: &mut [SumFrame],
+    ) {
         let share = 1.0 / cell.len() as f32;
         let step: [f32; LANES] = std::array::from_fn(|i| (to[i] - from[i]) * share);
-        for (t, lane) in cell.iter_mut().enumerate() {
+        for (t, (lane, sum)) in cell.iter_mut().zip(sums).enumerate() {
             let t = (t + 1) as i32 as f32;
-            for i in 0..LANES {
-                lane[i] *= Unit::fused(step[i], t, from[i]);
-            }
-        }
-    }
-}
-
-widened! {
-    /// Saturates, in place, and what each lane of the first `USED` tracks then gives to the sums.
-    fn sum<const USED: usize>(lanes: &mut [[f32; LANES]], drive: &[f32; LANES], desk: &[SumFrame; LANES], sums: &mut [SumFrame]) {
-        for (lane, sum) in lanes.iter_mut().zip(sums) {
-            *lane = std::array::from_fn(|i| saturate::<Unit>(lane[i] * drive[i]));
+            *lane = std::array::from_fn(|i| saturate::<Unit>(lane[i] * Unit::fused(step[i], t, from[i])));
             let mut total = [[0.0; LANES]; 2];
             for pair in 0..USED {
                 for side in 0..2 {
