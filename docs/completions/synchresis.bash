@@ -43,11 +43,17 @@ _synchresis() {
             synchresis,mix)
                 cmd="synchresis__subcmd__mix"
                 ;;
+            synchresis,models)
+                cmd="synchresis__subcmd__models"
+                ;;
             synchresis,mux)
                 cmd="synchresis__subcmd__mux"
                 ;;
             synchresis,objects)
                 cmd="synchresis__subcmd__objects"
+                ;;
+            synchresis,paint)
+                cmd="synchresis__subcmd__paint"
                 ;;
             synchresis,prompt)
                 cmd="synchresis__subcmd__prompt"
@@ -97,11 +103,17 @@ _synchresis() {
             synchresis__subcmd__help,mix)
                 cmd="synchresis__subcmd__help__subcmd__mix"
                 ;;
+            synchresis__subcmd__help,models)
+                cmd="synchresis__subcmd__help__subcmd__models"
+                ;;
             synchresis__subcmd__help,mux)
                 cmd="synchresis__subcmd__help__subcmd__mux"
                 ;;
             synchresis__subcmd__help,objects)
                 cmd="synchresis__subcmd__help__subcmd__objects"
+                ;;
+            synchresis__subcmd__help,paint)
+                cmd="synchresis__subcmd__help__subcmd__paint"
                 ;;
             synchresis__subcmd__help,prompt)
                 cmd="synchresis__subcmd__help__subcmd__prompt"
@@ -124,6 +136,48 @@ _synchresis() {
             synchresis__subcmd__help,worker)
                 cmd="synchresis__subcmd__help__subcmd__worker"
                 ;;
+            synchresis__subcmd__help__subcmd__models,list)
+                cmd="synchresis__subcmd__help__subcmd__models__subcmd__list"
+                ;;
+            synchresis__subcmd__help__subcmd__models,path)
+                cmd="synchresis__subcmd__help__subcmd__models__subcmd__path"
+                ;;
+            synchresis__subcmd__help__subcmd__models,pull)
+                cmd="synchresis__subcmd__help__subcmd__models__subcmd__pull"
+                ;;
+            synchresis__subcmd__help__subcmd__models,remove)
+                cmd="synchresis__subcmd__help__subcmd__models__subcmd__remove"
+                ;;
+            synchresis__subcmd__models,help)
+                cmd="synchresis__subcmd__models__subcmd__help"
+                ;;
+            synchresis__subcmd__models,list)
+                cmd="synchresis__subcmd__models__subcmd__list"
+                ;;
+            synchresis__subcmd__models,path)
+                cmd="synchresis__subcmd__models__subcmd__path"
+                ;;
+            synchresis__subcmd__models,pull)
+                cmd="synchresis__subcmd__models__subcmd__pull"
+                ;;
+            synchresis__subcmd__models,remove)
+                cmd="synchresis__subcmd__models__subcmd__remove"
+                ;;
+            synchresis__subcmd__models__subcmd__help,help)
+                cmd="synchresis__subcmd__models__subcmd__help__subcmd__help"
+                ;;
+            synchresis__subcmd__models__subcmd__help,list)
+                cmd="synchresis__subcmd__models__subcmd__help__subcmd__list"
+                ;;
+            synchresis__subcmd__models__subcmd__help,path)
+                cmd="synchresis__subcmd__models__subcmd__help__subcmd__path"
+                ;;
+            synchresis__subcmd__models__subcmd__help,pull)
+                cmd="synchresis__subcmd__models__subcmd__help__subcmd__pull"
+                ;;
+            synchresis__subcmd__models__subcmd__help,remove)
+                cmd="synchresis__subcmd__models__subcmd__help__subcmd__remove"
+                ;;
             *)
                 ;;
         esac
@@ -131,7 +185,7 @@ _synchresis() {
 
     case "${cmd}" in
         synchresis)
-            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help"
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version score frames objects select describe prompt generate render mix mux film paint evaluate compare serve worker styles models doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -154,6 +208,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -197,7 +259,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__compare)
-            opts="-q -v -h -V --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,6 +290,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -271,7 +341,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__describe)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --caption --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -349,7 +419,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -369,6 +447,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --music-volume)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -382,6 +468,10 @@ _synchresis() {
                     return 0
                     ;;
                 --loudness)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --caption)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -402,6 +492,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -445,7 +543,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__doctor)
-            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,6 +566,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -511,7 +617,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__evaluate)
-            opts="-q -v -h -V --audio --document --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --audio --document --seed --report --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +656,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -593,7 +707,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__film)
-            opts="-o -q -v -h -V --output --look --painter --transition --pace --percussive --harmonic --section-seconds --size --fps --seed --genres --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --look --painter --transition --caption --weights --negative-prompt --prior-steps --steps --guidance --pace --percussive --harmonic --section-seconds --size --fps --seed --genres --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -616,6 +730,30 @@ _synchresis() {
                     return 0
                     ;;
                 --transition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --caption)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prior-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -675,6 +813,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -715,7 +861,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__frames)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -793,7 +939,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -810,6 +964,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -846,6 +1008,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -889,7 +1059,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__generate)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --seconds --scheduler --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -967,7 +1137,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -987,6 +1165,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --music-volume)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1000,6 +1186,14 @@ _synchresis() {
                     return 0
                     ;;
                 --loudness)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scheduler)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1020,6 +1214,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1063,7 +1265,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__help)
-            opts="score frames objects select describe prompt generate render mix mux film evaluate compare serve worker styles doctor help"
+            opts="score frames objects select describe prompt generate render mix mux film paint evaluate compare serve worker styles models doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1202,6 +1404,76 @@ _synchresis() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchresis__subcmd__help__subcmd__models)
+            opts="list pull path remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__models__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__models__subcmd__path)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__models__subcmd__pull)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__models__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchresis__subcmd__help__subcmd__mux)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1217,6 +1489,20 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__help__subcmd__objects)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__help__subcmd__paint)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1329,7 +1615,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mix)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1407,7 +1693,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1424,6 +1718,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1460,6 +1762,472 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models)
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version list pull path remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help)
+            opts="list pull path remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help__subcmd__path)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help__subcmd__pull)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__list)
+            opts="-q -v -h -V --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__path)
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__pull)
+            opts="-q -v -h -V --yes --hub --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hub)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__models__subcmd__remove)
+            opts="-q -v -h -V --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1503,7 +2271,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__mux)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1581,7 +2349,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1598,6 +2374,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1634,6 +2418,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1677,7 +2469,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__objects)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1755,7 +2547,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1772,6 +2572,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1808,6 +2616,140 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-pixels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchresis__subcmd__paint)
+            opts="-o -q -v -h -V --painter --prompt --image --weights --negative-prompt --seed --prior-steps --prior-guidance --steps --guidance --size --output --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --painter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prior-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prior-guidance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1851,7 +2793,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__prompt)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1929,7 +2871,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1946,6 +2896,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1982,6 +2940,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2025,7 +2991,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__render)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2103,7 +3069,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2120,6 +3094,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2156,6 +3138,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2199,7 +3189,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__score)
-            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --cue-sheet --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --stems --midi --musicxml --cue-sheet --timeline --document --json --force --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2261,7 +3251,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2278,6 +3276,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2341,6 +3347,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2381,7 +3395,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__select)
-            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --describe --frame --duration --drift --prompt --negative-prompt --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-o -q -v -h -V --output --document --stems --midi --cue-sheet --json --force --mood --style --seed --takes --music --hit --keep-sections --soundbank --sounds --objects --features --moments --scene --describe --question --frame --duration --drift --prompt --negative-prompt --steps --guidance --music-volume --sounds-volume --original --loudness --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2459,7 +3473,15 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --scene)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --describe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2476,6 +3498,14 @@ _synchresis() {
                     return 0
                     ;;
                 --negative-prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guidance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2512,6 +3542,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2555,7 +3593,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__serve)
-            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --port --host --token --jobs --keep --stray --limit-upload --limit-jobs --limit-rate --limit-free --limit-streams --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2645,6 +3683,14 @@ _synchresis() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2681,7 +3727,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__styles)
-            opts="-q -v -h -V --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2704,6 +3750,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2747,7 +3801,7 @@ _synchresis() {
             return 0
             ;;
         synchresis__subcmd__worker)
-            opts="-q -v -h -V --jobs --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
+            opts="-q -v -h -V --jobs --data-dir --database --store --lease --grace --log-json --quiet --verbose --cache-dir --no-cache --cache-limit --ffmpeg --model-dir --ort-lib --device --dtype --commercial --limit-duration --limit-bytes --limit-pixels --limit-side --limit-streams --limit-time --limit-memory --threads --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2794,6 +3848,14 @@ _synchresis() {
                     return 0
                     ;;
                 --ort-lib)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dtype)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
