@@ -106,7 +106,6 @@ fn what_is_heard_differs_from_the_original() {
     let mel: Vec<f32> = music().iter().flat_map(|w| front.decibels(w)).collect();
     let off = apart(&thinned(&mel, 6000), &fixture.floats("mel"));
     assert!(off < 1e-4, "the mel bands are {off} off");
-    println!("mel {off}");
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut model = small(folder.path());

@@ -139,7 +139,7 @@ fn the_prior_differs_from_diffusers() {
     );
     let hidden = drawn("hidden", &[2, TOKENS, WIDTH], (-1.0, 1.0));
     let mask: Vec<f32> = (0..2 * TOKENS)
-        .map(|i| f32::from(u8::from(i < 5 || i >= TOKENS)))
+        .map(|i| f32::from(u8::from(!(5..TOKENS).contains(&i))))
         .collect();
     let said = prior
         .says(321, &sample.data, (&words.data, &hidden.data, &mask))

@@ -24,6 +24,9 @@ const EPSILON: f32 = 1e-5;
 /// What the mask adds where a token may not be seen.
 const HIDDEN: f32 = -10_000.0;
 
+/// An image's place among CLIP's embeddings.
+type Embedding = Vec<f32>;
+
 /// Its `config.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Config {
@@ -325,7 +328,7 @@ impl Diffusion {
         how: PriorSteps,
         random: &mut TorchRandom,
         watch: &dyn Watch,
-    ) -> Result<(Vec<f32>, Option<Vec<f32>>), ModelError> {
+    ) -> Result<(Embedding, Option<Embedding>), ModelError> {
         let drawn = self.draws(asked, how.steps, random)?;
         let mut walks = vec![self.walk(1, &drawn, 0, how)];
         if asked {
@@ -344,7 +347,7 @@ impl Diffusion {
         how: PriorSteps,
         random: &mut TorchRandom,
         watch: &dyn Watch,
-    ) -> Result<(Vec<Vec<f32>>, Option<Vec<f32>>), ModelError> {
+    ) -> Result<(Vec<Embedding>, Option<Embedding>), ModelError> {
         let mut walks = Vec::new();
         let mut all = vec![away];
         for text in texts {

@@ -161,8 +161,11 @@ impl Default for VariationSteps {
 #[derive(Debug)]
 enum Schedule {
     Plms(Plms),
-    Other(Scheduler),
+    Other(Box<Scheduler>),
 }
+
+/// One step of a schedule: its number, what the network said, and the latents that it moves.
+type Step<'a> = Box<dyn FnMut(usize, &[f32], &mut [f32]) + 'a>;
 
 impl Schedule {
     fn read(folder: &Path) -> Result<Self, ModelError> {
@@ -175,7 +178,7 @@ impl Schedule {
         if named.class_name == "PNDMScheduler" {
             return Ok(Self::Plms(Plms::read(folder)?));
         }
-        Ok(Self::Other(Scheduler::read(folder, None)?))
+        Ok(Self::Other(Box::new(Scheduler::read(folder, None)?)))
     }
 }
 
@@ -261,7 +264,7 @@ impl Painted {
     ) -> Result<Tensor, ModelError> {
         let factor = self.decoder.config.factor();
         let (width, height) = how.size;
-        let fits = |side: usize| side > 0 && side <= LONGEST && side % factor == 0;
+        let fits = |side: usize| side > 0 && side <= LONGEST && side.is_multiple_of(factor);
         if !fits(width) || !fits(height) {
             return Err(ModelError::Input {
                 model: MODEL,
@@ -282,7 +285,7 @@ impl Painted {
             context: Some(&context),
             ..Given::default()
         };
-        let mut steps: Box<dyn FnMut(usize, &[f32], &mut [f32])>;
+        let mut steps: Step<'_>;
         let timesteps: Vec<i64>;
         match &self.schedule {
             Schedule::Plms(plms) => {
