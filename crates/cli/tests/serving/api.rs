@@ -313,7 +313,7 @@ fn a_mistake_is_not_told_as_a_problem() {
         (
             vec![
                 Part::File("file", "a.mp4", self::clip()),
-                Part::Text("music", "audioldm2"),
+                Part::Text("music", "barrel-organ"),
             ],
             422,
             "music",

@@ -221,3 +221,113 @@ fn paint(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use synchresis_cue::Look;
+    use synchresis_picture::paint::{ArtInfo, FilmOptions, Heard, storyboard};
+
+    use super::*;
+    use crate::film::FilmBrief;
+    use crate::sections::CaptionWindow;
+
+    fn order(artworks: usize, weights: &[f32]) -> FilmOrder {
+        let brief = FilmBrief {
+            art_weights: weights.to_vec(),
+            seed: 5,
+            ..FilmBrief::default()
+        };
+        let arts = (0..artworks).map(|i| PathBuf::from(format!("{i}.png"))).collect();
+        FilmOrder::new("song.mp3".into(), arts, brief, "film.mp4".into(), None, false).expect("an order")
+    }
+
+    fn board(seconds: f64) -> Storyboard {
+        let heard = Heard {
+            duration_s: seconds,
+            ..Heard::default()
+        };
+        let info: Vec<ArtInfo> = vec![
+            Artwork::from_rgb8("a", 4, 4, vec![9; 48])
+                .expect("an artwork")
+                .info()
+                .clone(),
+        ];
+        // The seed's look parts a song to the second.
+        let options = FilmOptions {
+            look: Look::Seed,
+            ..FilmOptions::default()
+        };
+        storyboard(&heard, &info, &options, &GenreTable::default())
+    }
+
+    fn captions(texts: &[&str]) -> Captions {
+        let window = |(i, text): (usize, &&str)| CaptionWindow {
+            start_s: 10.0 * i as f64,
+            end_s: 10.0 * (i + 1) as f64,
+            text: (*text).to_owned(),
+        };
+        Captions {
+            engine: "lp-musiccaps".into(),
+            note: String::new(),
+            windows: texts.iter().enumerate().map(window).collect(),
+        }
+    }
+
+    #[test]
+    fn words_artworks_and_style_count_otherwise_than_in_the_seed() {
+        let board = board(30.0);
+        assert_eq!(board.sections.len(), 3);
+        let said = captions(&["someone hums", "a blues, rock and jazz tune"]);
+        let table = GenreTable::default();
+        let plan = planned(&order(2, &[1.0, 3.0]), &board, Some(&said), &table);
+        let plain = &plan[0];
+        assert_eq!((plain.prompt.as_str(), plain.style.as_str()), ("someone hums", ""));
+        assert_eq!((plain.prompt_weight, plain.style_weight), (0.3, 0.0));
+        assert!((plain.artwork_weights[0] - 0.175).abs() < 1e-6 && (plain.artwork_weights[1] - 0.525).abs() < 1e-6);
+        // Of three genres the first counts, alone; after the last caption it goes on.
+        for styled in &plan[1..] {
+            let blues = table.genres().iter().find(|g| g.name == "blues").expect("blues");
+            assert_eq!(styled.style, blues.style);
+            assert_eq!((styled.prompt_weight, styled.style_weight), (0.0, 0.3));
+        }
+        assert_eq!(plan.iter().map(|p| p.seed).collect::<Vec<_>>(), [5, 6, 7]);
+        // Nobody captions: the hearing's words, and the style that they suggest.
+        let heard = planned(&order(1, &[]), &board, None, &table);
+        assert!(heard[0].prompt.ends_with("music") && !heard[0].style.is_empty());
+        assert_eq!(heard[0].artwork_weights, [0.7]);
+    }
+
+    #[test]
+    fn one_section_or_a_hundred_get_another_number_of_pictures() {
+        for (seconds, count) in [(4.0, 1), (1000.0, 100)] {
+            let board = board(seconds);
+            let plan = planned(&order(1, &[]), &board, None, &GenreTable::default());
+            assert_eq!((board.sections.len(), plan.len()), (count, count));
+        }
+    }
+
+    #[test]
+    fn a_picture_that_was_not_changed_is_painted_again() {
+        let order = order(2, &[0.0, 1.0]);
+        let board = board(30.0);
+        let mut plan = planned(&order, &board, None, &GenreTable::default());
+        let keys = |plan: &[PlannedPicture], art: &str| -> Vec<String> {
+            let arts = [Some(art.to_owned()), Some("b".to_owned())];
+            let how = PaintSteps::default();
+            plan.iter()
+                .map(|p| key(p, &arts, &"weights", &how, (768, 768)).as_str().to_owned())
+                .collect()
+        };
+        let before = keys(&plan, "a");
+        plan[1].prompt_weight = 0.5;
+        let after = keys(&plan, "a");
+        assert_eq!((&before[0], &before[2]), (&after[0], &after[2]));
+        assert_ne!(before[1], after[1]);
+        // An artwork that counts nothing changes nothing, and where a picture stands neither.
+        assert_eq!(keys(&plan, "another"), after);
+        plan[2].start_s += 1.0;
+        assert_eq!(keys(&plan, "a"), after);
+    }
+}
