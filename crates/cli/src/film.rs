@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// Width and height in pixels, or 1:1, 16:9, 9:16, 4:5.
     #[arg(long, value_name = "WxH", value_parser = reads("size"), default_value = "768x768")]
     size: String,
-    /// Frames a second: 30, 25 or 30000/1001 say.
+    /// Frames a second: 30, 25, 23.976 or 30000/1001 say.
     #[arg(long, value_name = "N", value_parser = reads("fps"), default_value = "30")]
     fps: String,
     /// Same song, pictures and seed: the same frames.

@@ -32,6 +32,26 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path, model: &'static str) -> Res
     serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
 }
 
+/// What reference libraries take where a configuration is silent.
+pub(crate) const fn yes() -> bool {
+    true
+}
+
+/// Steps that a diffusion model was trained on, where a schedule is silent.
+pub(crate) const fn thousand() -> usize {
+    1000
+}
+
+/// The first noise of a schedule that is silent.
+pub(crate) const fn beta_start() -> f64 {
+    1e-4
+}
+
+/// And its last.
+pub(crate) const fn beta_end() -> f64 {
+    0.02
+}
+
 /// One for all, or one for each.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(untagged)]

@@ -17,7 +17,7 @@ pub enum ModelError {
     },
     /// No weights where they were looked for.
     #[error(
-        "no weights in {path}: {reason}\nhint: give a checkpoint (.safetensors, .pt, .pth) or a folder with one in it"
+        "no weights in {path}: {reason}\nhint: `synchresis models list` shows what there is and `synchresis models pull NAME` gets it; or give a checkpoint (.safetensors, .pt, .pth), or a folder with one in it"
     )]
     NoWeights {
         /// The file or folder.

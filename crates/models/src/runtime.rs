@@ -179,21 +179,8 @@ impl Net {
     /// Runs it; the outputs come in the graph's order.
     pub(crate) fn run(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Tensor>, ModelError> {
         let model = self.model;
-        Stamp::unchanged(&self.files, model)?;
-        let mut run = || -> ort::Result<Vec<Tensor>> {
-            let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
-            let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
-            for (name, feed) in feeds {
-                let value = match feed {
-                    Feed::F32(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
-                    Feed::I64(lengths, data) => TensorRef::from_array_view((shape(lengths), *data))?.into(),
-                };
-                inputs.push(((*name).into(), value));
-            }
-            let outputs = self.session.run(inputs)?;
-            outputs.iter().map(|(_, value)| numbers(&value)).collect()
-        };
-        run().map_err(|e| ran(model, &e))
+        let kept = self.run_kept(feeds, &[])?;
+        kept.iter().map(|kept| kept.tensor(model)).collect()
     }
 
     /// Runs it over numbers and over results of earlier runs; the outputs stay with ONNX Runtime, in the graph's order. So the
@@ -231,16 +218,12 @@ pub(crate) struct Kept(ort::value::DynValue);
 impl Kept {
     /// Its numbers, copied out.
     pub(crate) fn tensor(&self, model: &'static str) -> Result<Tensor, ModelError> {
-        numbers(&self.0).map_err(|e| ran(model, &e))
+        let (shape, data) = self.0.try_extract_tensor::<f32>().map_err(|e| ran(model, &e))?;
+        Ok(Tensor {
+            shape: shape.iter().map(|d| *d as usize).collect(),
+            data: data.to_vec(),
+        })
     }
-}
-
-fn numbers(value: &ort::value::DynValue) -> ort::Result<Tensor> {
-    let (shape, data) = value.try_extract_tensor::<f32>()?;
-    Ok(Tensor {
-        shape: shape.iter().map(|d| *d as usize).collect(),
-        data: data.to_vec(),
-    })
 }
 
 fn ran(model: &'static str, error: &ort::Error) -> ModelError {

@@ -490,18 +490,54 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn fps(text: &str) -> Result<Rational, String> {
-    let (num, den) = text.split_once('/').unwrap_or((text, "1"));
-    match (num.trim().parse(), den.trim().parse()) {
-        (Ok(num), Ok(den)) if den > 0 && (1.0..=240.0).contains(&(f64::from(num) / f64::from(den))) => {
+    let rate = match text.split_once('/') {
+        Some((num, den)) => num.trim().parse().ok().zip(den.trim().parse().ok()),
+        None => decimal_fps(text.trim()),
+    };
+    match rate {
+        Some((num, den)) if den > 0 && (1.0..=240.0).contains(&(f64::from(num) / f64::from(den))) => {
             Ok(Rational { num, den })
         }
-        _ => Err(format!("{text:?} is no frame rate from 1 to 240: 30, 25, 30000/1001")),
+        _ => Err(format!(
+            "{text:?} is no frame rate from 1 to 240: 30, 25, 23.976, 30000/1001"
+        )),
     }
+}
+
+/// A rate as people write it. 23.976, 23.98, 29.97 and 59.94 are names of a whole rate slowed by 1000/1001.
+fn decimal_fps(text: &str) -> Option<(u32, u32)> {
+    let value: f64 = text.parse().ok().filter(|v| (1.0..=240.0).contains(v))?;
+    let whole = value.ceil();
+    let slowed = whole * 1000.0 / 1001.0;
+    if value == whole {
+        return Some((whole as u32, 1));
+    }
+    if (value - slowed).abs() < 0.006 {
+        return Some((whole as u32 * 1000, 1001));
+    }
+    Some(((value * 1000.0).round() as u32, 1000))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_rate_as_people_write_it_is_refused_or_drifts() {
+        let rate = |text: &str| fps(text).map(|r| (r.num, r.den)).ok();
+        assert_eq!(rate("30"), Some((30, 1)));
+        for text in ["23.976", "23.98"] {
+            assert_eq!(rate(text), Some((24_000, 1001)), "{text}");
+        }
+        assert_eq!(rate("29.97"), Some((30_000, 1001)));
+        assert_eq!(rate("59.94"), Some((60_000, 1001)));
+        assert_eq!(rate("12.5"), Some((12_500, 1000)));
+        assert_eq!(rate("25.0"), Some((25, 1)));
+        assert_eq!(rate("24000/1001"), Some((24_000, 1001)));
+        for text in ["0", "NaN", "1/0", "241", "-5", "", "fast"] {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_time_as_people_write_it_is_misread() {

@@ -103,7 +103,7 @@ pub(crate) fn run(
     let auto = order.brief.scene == Scenes::Auto;
     let made = find(given, &CLIP_NAMES, "CLIP", world).and_then(|folder| {
         let weights = Weights::of(&folder)?;
-        // Asked for now, so that `auto` goes on without it where there is none.
+        // Before the ledger is asked: without the library `auto` goes on as without weights.
         runtime(world)?;
         by_clip(ledger, order, opened, sighting, (folder, weights), world)
     });

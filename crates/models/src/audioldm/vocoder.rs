@@ -34,7 +34,7 @@ pub(crate) struct Config {
     resblock_dilation_sizes: Vec<Vec<usize>>,
     #[serde(default = "slope")]
     leaky_relu_slope: f32,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     normalize_before: bool,
 }
 
@@ -68,10 +68,6 @@ fn dilations() -> Vec<Vec<usize>> {
 
 fn slope() -> f32 {
     0.1
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {

@@ -32,11 +32,11 @@ pub(crate) struct Config {
     /// What latents are multiplied by before a diffusion model sees them.
     #[serde(default = "usual_scale")]
     pub(crate) scaling_factor: f32,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     use_quant_conv: bool,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     use_post_quant_conv: bool,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     mid_block_add_attention: bool,
 }
 
@@ -58,10 +58,6 @@ fn thirty_two() -> usize {
 
 fn usual_scale() -> f32 {
     0.18215
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {

@@ -24,11 +24,11 @@ pub enum Method {
 struct Config {
     #[serde(rename = "_class_name", default)]
     class_name: String,
-    #[serde(default = "thousand")]
+    #[serde(default = "config::thousand")]
     num_train_timesteps: usize,
-    #[serde(default = "beta_start")]
+    #[serde(default = "config::beta_start")]
     beta_start: f64,
-    #[serde(default = "beta_end")]
+    #[serde(default = "config::beta_end")]
     beta_end: f64,
     beta_schedule: Option<String>,
     trained_betas: Option<Vec<f32>>,
@@ -62,18 +62,6 @@ struct Config {
     final_sigmas_type: Option<String>,
     lambda_min_clipped: Option<f64>,
     variance_type: Option<String>,
-}
-
-fn thousand() -> usize {
-    1000
-}
-
-fn beta_start() -> f64 {
-    1e-4
-}
-
-fn beta_end() -> f64 {
-    0.02
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ struct Raw {
     #[serde(default = "four")]
     out_channels: usize,
     sample_size: Option<Json>,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     flip_sin_to_cos: bool,
     #[serde(default)]
     freq_shift: f32,
@@ -93,10 +93,6 @@ fn thirty_two() -> usize {
 
 fn epsilon() -> f32 {
     1e-5
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// One resolution of it.

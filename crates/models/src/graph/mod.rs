@@ -147,9 +147,20 @@ impl<'w> Graph<'w> {
         attributes: &[(&str, Attribute)],
         n: usize,
     ) -> Vec<Value> {
+        self.results(op, "com.microsoft", inputs, attributes, n)
+    }
+
+    fn results(
+        &mut self,
+        op: &str,
+        domain: &str,
+        inputs: &[&Value],
+        attributes: &[(&str, Attribute)],
+        n: usize,
+    ) -> Vec<Value> {
         let outs: Vec<String> = (0..n).map(|_| self.fresh()).collect();
         let names: Vec<&str> = outs.iter().map(String::as_str).collect();
-        self.push(op, "com.microsoft", inputs, &names, attributes);
+        self.push(op, domain, inputs, &names, attributes);
         outs.into_iter().map(Value).collect()
     }
 
@@ -182,10 +193,7 @@ impl<'w> Graph<'w> {
         attributes: &[(&str, Attribute)],
         n: usize,
     ) -> Vec<Value> {
-        let outs: Vec<String> = (0..n).map(|_| self.fresh()).collect();
-        let names: Vec<&str> = outs.iter().map(String::as_str).collect();
-        self.push(op, "", inputs, &names, attributes);
-        outs.into_iter().map(Value).collect()
+        self.results(op, "", inputs, attributes, n)
     }
 
     pub(crate) fn add(&mut self, a: &Value, b: &Value) -> Value {

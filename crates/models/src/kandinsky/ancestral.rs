@@ -15,11 +15,11 @@ const MODEL: &str = "the noise schedule";
 struct Raw {
     #[serde(rename = "_class_name", default)]
     class_name: String,
-    #[serde(default = "thousand")]
+    #[serde(default = "config::thousand")]
     num_train_timesteps: usize,
-    #[serde(default = "beta_start")]
+    #[serde(default = "config::beta_start")]
     beta_start: f64,
-    #[serde(default = "beta_end")]
+    #[serde(default = "config::beta_end")]
     beta_end: f64,
     beta_schedule: Option<String>,
     variance_type: Option<String>,
@@ -35,18 +35,6 @@ struct Raw {
     steps_offset: i64,
     #[serde(default)]
     rescale_betas_zero_snr: bool,
-}
-
-fn thousand() -> usize {
-    1000
-}
-
-fn beta_start() -> f64 {
-    1e-4
-}
-
-fn beta_end() -> f64 {
-    0.02
 }
 
 /// How the noise between two steps is measured.

@@ -31,7 +31,7 @@ pub(super) struct Config {
     vq_embed_dim: Option<usize>,
     up_block_types: Vec<String>,
     norm_type: Option<String>,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     mid_block_add_attention: bool,
     #[serde(default)]
     lookup_from_codebook: bool,
@@ -43,10 +43,6 @@ fn one() -> usize {
 
 fn three() -> usize {
     3
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {

@@ -23,7 +23,7 @@ struct Raw {
     #[serde(default = "four")]
     in_channels: usize,
     out_channels: usize,
-    #[serde(default = "yes")]
+    #[serde(default = "config::yes")]
     flip_sin_to_cos: bool,
     #[serde(default)]
     freq_shift: f32,
@@ -76,10 +76,6 @@ impl OneOrEachFlag {
 
 fn four() -> usize {
     4
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// One resolution.

@@ -13,11 +13,11 @@ const MODEL: &str = "the noise schedule";
 /// `scheduler_config.json`.
 #[derive(Debug, Clone, Deserialize)]
 struct Raw {
-    #[serde(default = "thousand")]
+    #[serde(default = "config::thousand")]
     num_train_timesteps: usize,
-    #[serde(default = "beta_start")]
+    #[serde(default = "config::beta_start")]
     beta_start: f64,
-    #[serde(default = "beta_end")]
+    #[serde(default = "config::beta_end")]
     beta_end: f64,
     beta_schedule: Option<String>,
     #[serde(default)]
@@ -28,18 +28,6 @@ struct Raw {
     timestep_spacing: Option<String>,
     #[serde(default)]
     steps_offset: i64,
-}
-
-fn thousand() -> usize {
-    1000
-}
-
-fn beta_start() -> f64 {
-    1e-4
-}
-
-fn beta_end() -> f64 {
-    0.02
 }
 
 /// A schedule that was read.
