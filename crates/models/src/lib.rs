@@ -29,6 +29,7 @@ pub mod resnet18;
 #[cfg(test)]
 mod room;
 mod runtime;
+mod stop;
 pub mod tokens;
 pub mod torch_random;
 pub mod variations;
@@ -41,4 +42,5 @@ pub use device::{Device, Precision};
 pub use error::ModelError;
 pub use image::Picture;
 pub use runtime::{Runtime, Tensor};
+pub use stop::watched;
 pub use torch_random::TorchRandom;

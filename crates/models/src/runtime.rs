@@ -13,6 +13,7 @@ use crate::checkpoint::{Checkpoint, Stamp};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::graph::Finished;
+use crate::stop::Running;
 use crate::warm;
 
 const HINT: &str = "install libonnxruntime 1.20 or newer (the PyPI wheel or the npm package `onnxruntime-node` carry it) and give its path with --ort-lib";
@@ -176,7 +177,8 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// Runs it; the outputs come in the graph's order.
+    /// Runs it; the outputs come in the graph's order. Ends early with [`ModelError::Cancelled`] under a [`watched`](crate::watched)
+    /// that stops.
     pub(crate) fn run(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Tensor>, ModelError> {
         let model = self.model;
         let kept = self.run_kept(feeds, &[])?;
@@ -192,6 +194,8 @@ impl Net {
     ) -> Result<Vec<Kept>, ModelError> {
         let model = self.model;
         Stamp::unchanged(&self.files, model)?;
+        let running = Running::begin().map_err(|e| ran(model, &e))?;
+        running.check()?;
         let mut run = || -> ort::Result<Vec<Kept>> {
             let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
             let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
@@ -203,11 +207,14 @@ impl Net {
                 inputs.push(((*name).into(), value));
             }
             inputs.extend(kept.iter().map(|(name, value)| ((*name).into(), (&value.0).into())));
-            let mut outputs = self.session.run(inputs)?;
+            let mut outputs = self.session.run_with_options(inputs, &running.options)?;
             let names: Vec<String> = outputs.keys().map(str::to_owned).collect();
             Ok(names.iter().filter_map(|name| outputs.remove(name).map(Kept)).collect())
         };
-        run().map_err(|e| ran(model, &e))
+        let out = run();
+        // One that was ended says so in many words.
+        running.check()?;
+        out.map_err(|e| ran(model, &e))
     }
 }
 

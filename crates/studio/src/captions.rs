@@ -37,7 +37,7 @@ pub fn caption_song(
     world: &dyn World,
 ) -> Result<Outcome, StudioError> {
     let earlier = document.map(crate::order::read_document).transpose()?.flatten();
-    let captions = captions(song, given, world)?;
+    let captions = synchresis_models::watched(world, || captions(song, given, world))?;
     let mut result = earlier.unwrap_or_else(Document::default);
     result.put(&captions)?;
     if let Some(path) = document {

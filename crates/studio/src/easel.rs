@@ -113,6 +113,10 @@ pub struct PaintOrder {
 /// # Errors
 /// An order that cannot be, pictures that do not read, weights or a library that are missing, cancellation.
 pub fn paint(order: &PaintOrder, world: &dyn World) -> Result<Outcome, StudioError> {
+    synchresis_models::watched(world, || at_the_easel(order, world))
+}
+
+fn at_the_easel(order: &PaintOrder, world: &dyn World) -> Result<Outcome, StudioError> {
     let weights = weights(order)?;
     let alone = order.prompt.is_none() && order.negative.is_none() && order.images.len() == 1;
     if matches!(order.engine, PaintEngine::Variations(_)) && !alone {

@@ -179,7 +179,7 @@ pub(crate) struct Listened {
 /// Every way in which a stage fails; nothing half-written is left behind.
 pub fn film(order: &FilmOrder, world: &dyn World) -> Result<Outcome, StudioError> {
     let mut ledger = Ledger::new(order.earlier.clone());
-    let result = make(&mut ledger, order, world);
+    let result = synchresis_models::watched(world, || make(&mut ledger, order, world));
     world.cache().prune();
     let told = result?;
     ledger.provenance(order.brief.seed, world)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use synchresis_composer::{midi, musicxml};
 use synchresis_cue::{Document, FootageKind, Original, Sounds, Spotting};
 use synchresis_media::extract_frames;
+use synchresis_models::watched;
 use synchresis_sound::SAMPLE_RATE;
 
 use crate::compose::{self, Composed};
@@ -49,7 +50,7 @@ pub fn run(order: &Order, until: Stage, world: &dyn World) -> Result<Outcome, St
         world,
         told: Vec::new(),
     };
-    let result = work.until(until);
+    let result = watched(world, || work.until(until));
     world.cache().prune();
     let result = result?;
     work.ledger.provenance(order.brief.seed, world)?;

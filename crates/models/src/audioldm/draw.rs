@@ -71,16 +71,12 @@ impl Conditions {
 }
 
 impl AudioLdm {
-    fn parts(&mut self) -> Result<&mut (Unet, Decoder, Vocoder), ModelError> {
-        if self.drawing.is_none() {
-            let at = |part: &str| self.folder.join(part);
-            self.drawing = Some((
-                Unet::load(&at("unet"), self.family.looks(), &self.runtime)?,
-                Decoder::load(&at("vae"), &self.runtime)?,
-                Vocoder::load(&at("vocoder"), &self.runtime)?,
-            ));
+    /// One of its parts, loaded when it is first asked for.
+    fn part<P>(part: &mut Option<P>, load: impl FnOnce() -> Result<P, ModelError>) -> Result<&mut P, ModelError> {
+        if part.is_none() {
+            *part = Some(load()?);
         }
-        self.drawing.as_mut().ok_or(ModelError::Run {
+        part.as_mut().ok_or(ModelError::Run {
             model: "AudioLDM",
             doing: "loading it",
             reason: "nothing was loaded".to_owned(),
@@ -104,6 +100,8 @@ impl AudioLdm {
         } else {
             vec![(0, rows)]
         };
+        let (folder, looks, runtime) = (&self.folder, self.family.looks(), &self.runtime);
+        let unet = Self::part(&mut self.unet, || Unet::load(&folder.join("unet"), looks, runtime))?;
         let mut latents = noise.to_vec();
         let steps = sampler.timesteps().to_vec();
         for (index, step) in steps.iter().enumerate() {
@@ -118,7 +116,6 @@ impl AudioLdm {
                     shape,
                     data: part.repeat(conditions.batch),
                 };
-                let unet = &mut self.parts()?.0;
                 let out = unet.step(&sample, *step, conditions.given())?;
                 let guided = guided(&out.data, conditions.batch, wish.guidance);
                 let fades = fades(from, to, rows);
@@ -139,61 +136,33 @@ impl AudioLdm {
         Ok(latents)
     }
 
-    /// Samples of latents, at most `length` of them.
+    /// Samples of the latents of several sounds, at most `length` of each.
     pub(super) fn sung(
         &mut self,
-        mut latents: Vec<f32>,
+        latents: Vec<Vec<f32>>,
         rows: usize,
         length: usize,
         watch: &dyn Watch,
-    ) -> Result<Vec<f32>, ModelError> {
-        let scale = 1.0 / self.scaling;
-        latents.iter_mut().for_each(|x| *x *= scale);
-        let (channels, columns, factor, hop) = (self.channels, self.columns, self.factor, self.hop);
-        let bands = columns * factor;
-        let (_, decoder, vocoder) = self.parts()?;
-        let mut mel: Vec<f32> = Vec::new();
-        for (from, to) in pieces(rows) {
-            watch.check()?;
-            let part = Tensor {
-                shape: vec![1, channels, to - from, columns],
-                data: cut(&latents, (channels, rows, columns), from, to),
-            };
-            let piece = decoder.decode(&part)?.data;
-            // Where two pieces overlap one fades into the other.
-            let shared = mel.len().saturating_sub(from * factor * bands);
-            let start = mel.len() - shared;
-            for (i, x) in piece.iter().enumerate() {
-                if i < shared {
-                    let fade = (i / bands) as f32 / (shared / bands) as f32;
-                    mel[start + i] = mel[start + i] * (1.0 - fade) + x * fade;
-                } else {
-                    mel.push(*x);
-                }
-            }
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let (folder, runtime, stays) = (self.folder.clone(), self.runtime.clone(), self.stays);
+        let mut mels = Vec::new();
+        for latents in latents {
+            let decoder = Self::part(&mut self.decoder, || Decoder::load(&folder.join("vae"), &runtime))?;
+            let shape = (self.channels, rows, self.columns);
+            mels.push(spectrogram(decoder, latents, shape, self.scaling, watch)?);
         }
-        let frames = mel.len() / bands;
-        if frames <= BREATH {
-            watch.check()?;
-            let mut samples = vocoder.sing(&mel)?.data;
-            samples.truncate(length);
-            return Ok(samples);
+        if !stays {
+            self.decoder = None;
         }
-        let mut samples: Vec<f32> = Vec::with_capacity(length);
-        for from in (0..frames).step_by(BREATH) {
-            watch.check()?;
-            let (early, late) = (from.saturating_sub(AROUND), (from + BREATH + AROUND).min(frames));
-            let sung = vocoder.sing(&mel[early * bands..late * bands])?.data;
-            let skip = ((from - early) * hop).min(sung.len());
-            let take = if late == frames {
-                sung.len() - skip
-            } else {
-                BREATH * hop
-            };
-            samples.extend(sung.iter().skip(skip).take(take));
+        let mut sounds = Vec::new();
+        for mel in mels {
+            let vocoder = Self::part(&mut self.vocoder, || Vocoder::load(&folder.join("vocoder"), &runtime))?;
+            sounds.push(sound(vocoder, &mel, length, watch)?);
         }
-        samples.truncate(length);
-        Ok(samples)
+        if !stays {
+            self.vocoder = None;
+        }
+        Ok(sounds)
     }
 
     /// Orders several sounds by CLAP's likeness to the prompt, best first; says why where it cannot.
@@ -222,6 +191,67 @@ impl AudioLdm {
         waveforms.sort_by(|a, b| b.score.unwrap_or(f32::MIN).total_cmp(&a.score.unwrap_or(f32::MIN)));
         Ok(None)
     }
+}
+
+/// The spectrogram of latents (channels × rows × columns), frame by frame.
+fn spectrogram(
+    decoder: &mut Decoder,
+    mut latents: Vec<f32>,
+    (channels, rows, columns): (usize, usize, usize),
+    scaling: f32,
+    watch: &dyn Watch,
+) -> Result<Vec<f32>, ModelError> {
+    latents.iter_mut().for_each(|x| *x *= 1.0 / scaling);
+    let factor = decoder.config.factor();
+    let bands = columns * factor;
+    let mut mel: Vec<f32> = Vec::new();
+    for (from, to) in pieces(rows) {
+        watch.check()?;
+        let part = Tensor {
+            shape: vec![1, channels, to - from, columns],
+            data: cut(&latents, (channels, rows, columns), from, to),
+        };
+        let piece = decoder.decode(&part)?.data;
+        // Where two pieces overlap one fades into the other.
+        let shared = mel.len().saturating_sub(from * factor * bands);
+        let start = mel.len() - shared;
+        for (i, x) in piece.iter().enumerate() {
+            if i < shared {
+                let fade = (i / bands) as f32 / (shared / bands) as f32;
+                mel[start + i] = mel[start + i] * (1.0 - fade) + x * fade;
+            } else {
+                mel.push(*x);
+            }
+        }
+    }
+    Ok(mel)
+}
+
+/// At most `length` samples of a spectrogram, frame by frame.
+fn sound(vocoder: &mut Vocoder, mel: &[f32], length: usize, watch: &dyn Watch) -> Result<Vec<f32>, ModelError> {
+    let (bands, hop) = (vocoder.config.model_in_dim, vocoder.config.hop());
+    let frames = mel.len() / bands;
+    if frames <= BREATH {
+        watch.check()?;
+        let mut samples = vocoder.sing(mel)?.data;
+        samples.truncate(length);
+        return Ok(samples);
+    }
+    let mut samples: Vec<f32> = Vec::with_capacity(length);
+    for from in (0..frames).step_by(BREATH) {
+        watch.check()?;
+        let (early, late) = (from.saturating_sub(AROUND), (from + BREATH + AROUND).min(frames));
+        let sung = vocoder.sing(&mel[early * bands..late * bands])?.data;
+        let skip = ((from - early) * hop).min(sung.len());
+        let take = if late == frames {
+            sung.len() - skip
+        } else {
+            BREATH * hop
+        };
+        samples.extend(sung.iter().skip(skip).take(take));
+    }
+    samples.truncate(length);
+    Ok(samples)
 }
 
 /// Classifier-free guidance (Ho and Salimans 2022): away from the first half towards the second.

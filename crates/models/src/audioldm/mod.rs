@@ -24,8 +24,9 @@ use crate::diffusion::scheduler::{Method, Scheduler};
 use crate::diffusion::unet::{self, Looks, Unet};
 use crate::error::ModelError;
 use crate::runtime::Runtime;
+use crate::stop::watched;
 use crate::torch_random::TorchRandom;
-use words::{Readers, Words};
+use words::{Text, Words};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +141,10 @@ pub struct AudioLdm {
     /// Rows of latents that it was trained with.
     trained: usize,
     read: Vec<Known>,
-    drawing: Option<(Unet, Decoder, vocoder::Vocoder)>,
+    stays: bool,
+    unet: Option<Unet>,
+    decoder: Option<Decoder>,
+    vocoder: Option<vocoder::Vocoder>,
 }
 
 /// Texts that were read before.
@@ -155,6 +159,8 @@ struct Known {
 const USUAL_ROWS: usize = 256;
 /// Texts whose reading is kept, the latest ones.
 const REMEMBERED: usize = 16;
+/// The share of the work that is done when the last sound is without noise.
+const DRAWING: f64 = 0.97;
 /// More are refused.
 const MOST_WAVEFORMS: usize = 64;
 /// Longer sounds than this, seconds, are refused.
@@ -244,7 +250,10 @@ impl AudioLdm {
             scaling: vae.scaling_factor,
             trained: unet.sample_size.unwrap_or(USUAL_ROWS).max(8),
             read: Vec::new(),
-            drawing: None,
+            stays: false,
+            unet: None,
+            decoder: None,
+            vocoder: None,
         })
     }
 
@@ -258,15 +267,30 @@ impl AudioLdm {
         (self.trained * self.factor * self.hop) as f64 / f64::from(self.rate)
     }
 
+    /// Whether what draws stays loaded for the next wish. Else each part is gone before the next is loaded, so that at most the largest
+    /// is in memory; the next wish loads them again, which takes seconds.
+    pub fn stay(&mut self, stays: bool) {
+        self.stays = stays;
+        if !stays {
+            (self.unet, self.decoder, self.vocoder) = (None, None, None);
+        }
+    }
+
     /// Bytes that drawing `wish` takes, roughly: what draws, and what flows through it.
     pub fn needs(&self, wish: &Wish<'_>) -> u64 {
-        let weights: u64 = ["unet", "vae", "vocoder"]
-            .iter()
-            .filter_map(|part| std::fs::read_dir(self.folder.join(part)).ok())
-            .flatten()
-            .filter_map(|entry| entry.ok()?.metadata().ok())
-            .map(|m| m.len())
-            .sum();
+        let bytes = |part: &str| -> u64 {
+            let files = std::fs::read_dir(self.folder.join(part)).into_iter().flatten();
+            files
+                .filter_map(|entry| entry.ok()?.metadata().ok())
+                .map(|m| m.len())
+                .sum()
+        };
+        let parts = ["unet", "vae", "vocoder"].map(bytes);
+        let weights: u64 = if self.stays {
+            parts.iter().sum()
+        } else {
+            parts.iter().copied().max().unwrap_or(0)
+        };
         let seconds = if wish.windows {
             wish.seconds.min(self.usual_seconds())
         } else {
@@ -278,15 +302,19 @@ impl AudioLdm {
         weights + weights / 8 + drawing as u64
     }
 
-    /// Makes sounds of a wish. `watch` hears of each step and is asked before each whether to go on.
+    /// Makes sounds of a wish. `watch` hears of each step, and ends it in the middle of one.
     ///
     /// # Errors
     /// [`ModelError::Input`] for a wish that cannot be met, [`ModelError::Cancelled`], and whatever loading or running says.
     pub fn make(&mut self, wish: Wish<'_>, watch: &dyn Watch) -> Result<Made, ModelError> {
+        watched(watch, || self.made(wish, watch))
+    }
+
+    fn made(&mut self, wish: Wish<'_>, watch: &dyn Watch) -> Result<Made, ModelError> {
         let scheduler = Scheduler::read(&self.folder.join("scheduler"), wish.method)?;
         let sampler = scheduler.start(wish.steps)?;
         let (rows, length) = self.size(&wish)?;
-        if self.drawing.is_none()
+        if self.unet.is_none()
             && let (needed, Some(free)) = (self.needs(&wish), crate::warm::free_memory())
             && needed > free
         {
@@ -297,15 +325,21 @@ impl AudioLdm {
             });
         }
         watch.check()?;
-        let words = self.words(&wish)?;
+        self.read_ahead(&[wish], watch)?;
+        let words = self.words(&wish).ok_or_else(|| self.unread())?;
         watch.check()?;
         let each = self.channels * rows * self.columns;
         let noise = TorchRandom::seeded(wish.seed).normal(wish.waveforms * each);
-        let mut waveforms = Vec::new();
+        let mut latents = Vec::new();
         for (index, noise) in noise.chunks(each).enumerate() {
-            let done = |share: f64| watch.progress((index as f64 + share) / wish.waveforms as f64);
-            let latents = self.denoised(noise, rows, &words, &wish, sampler.clone(), (watch, &done))?;
-            let samples = self.sung(latents, rows, length, watch)?;
+            let done = |share: f64| watch.progress((index as f64 + share) / wish.waveforms as f64 * DRAWING);
+            latents.push(self.denoised(noise, rows, &words, &wish, sampler.clone(), (watch, &done))?);
+        }
+        if !self.stays {
+            self.unet = None;
+        }
+        let mut waveforms = Vec::new();
+        for (index, samples) in self.sung(latents, rows, length, watch)?.into_iter().enumerate() {
             waveforms.push(Waveform {
                 samples,
                 index,
@@ -350,26 +384,58 @@ impl AudioLdm {
         Ok((frames.div_ceil(self.factor), length))
     }
 
-    fn words(&mut self, wish: &Wish<'_>) -> Result<(Words, Option<Words>), ModelError> {
-        let negative = (wish.guidance > 1.0).then(|| wish.negative.unwrap_or_default().to_owned());
-        if let Some(known) = self
-            .read
-            .iter()
-            .find(|k| k.prompt == wish.prompt && k.negative == negative)
-        {
-            return Ok(known.words.clone());
+    /// Reads the words of several wishes at once, so that the text encoders, which are most of the weights, are loaded once. Words that
+    /// were read lately are not read again.
+    ///
+    /// # Errors
+    /// Whatever loading or running says, and [`ModelError::Cancelled`].
+    pub fn read_ahead(&mut self, wishes: &[Wish<'_>], watch: &dyn Watch) -> Result<(), ModelError> {
+        let mut new: Vec<Text<'_>> = Vec::new();
+        for wish in wishes {
+            let text = text(wish);
+            if self.words(wish).is_none() && !new.contains(&text) {
+                new.push(text);
+            }
         }
-        // They are needed again only for another prompt, and are most of the weights.
-        let mut readers = Readers::load(&self.folder, self.family, &self.runtime)?;
-        let words = readers.read(wish.prompt, negative.as_deref())?;
-        if self.read.len() == REMEMBERED {
-            self.read.remove(0);
+        if new.is_empty() {
+            return Ok(());
         }
-        self.read.push(Known {
-            prompt: wish.prompt.to_owned(),
-            negative,
-            words: words.clone(),
-        });
-        Ok(words)
+        let (folder, runtime) = (&self.folder, &self.runtime);
+        let read = watched(watch, || words::read((folder, self.family), &new, runtime, watch))?;
+        for (text, words) in new.iter().zip(read) {
+            if self.read.len() == REMEMBERED {
+                self.read.remove(0);
+            }
+            self.read.push(Known {
+                prompt: text.prompt.to_owned(),
+                negative: text.negative.map(str::to_owned),
+                words,
+            });
+        }
+        Ok(())
+    }
+
+    /// What the words of a wish became, where they were read.
+    fn words(&self, wish: &Wish<'_>) -> Option<(Words, Option<Words>)> {
+        let text = text(wish);
+        let known = self.read.iter();
+        let mut known = known.filter(|k| k.prompt == text.prompt && k.negative.as_deref() == text.negative);
+        known.next().map(|k| k.words.clone())
+    }
+
+    fn unread(&self) -> ModelError {
+        ModelError::Run {
+            model: self.family.name(),
+            doing: "reading its words",
+            reason: "nothing was read".to_owned(),
+        }
+    }
+}
+
+/// What is read of a wish: what to stay away from matters where there is guidance.
+fn text<'a>(wish: &Wish<'a>) -> Text<'a> {
+    Text {
+        prompt: wish.prompt,
+        negative: (wish.guidance > 1.0).then(|| wish.negative.unwrap_or_default()),
     }
 }

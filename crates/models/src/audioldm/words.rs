@@ -1,9 +1,11 @@
-//! What a prompt becomes before anything is drawn.
+//! What prompts become before anything is drawn.
 
 use std::path::Path;
 
+use synchresis_cue::Watch;
+
 use super::Family;
-use super::clap_text::ClapText;
+use super::clap_text::{ClapText, Config as ClapConfig};
 use super::gpt2::Gpt2;
 use super::projection::Projection;
 use super::t5::T5;
@@ -31,98 +33,130 @@ pub(super) struct More {
     pub(super) mask: Vec<i64>,
 }
 
-/// The text encoders, loaded for as long as there is something to read.
-pub(super) struct Readers {
-    clap: ClapText,
-    clap_tokens: Tokens,
-    more: Option<Second>,
-}
-
-struct Second {
-    t5: T5,
-    tokens: Tokens,
-    projection: Projection,
-    gpt2: Gpt2,
+/// A prompt, and what to stay away from where guidance needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Text<'a> {
+    pub(super) prompt: &'a str,
+    pub(super) negative: Option<&'a str>,
 }
 
 /// As many tokens as CLAP and T5 take, where their tokenizers do not say it.
 const USUAL: usize = 512;
 
-impl Readers {
-    pub(super) fn load(folder: &Path, family: Family, runtime: &Runtime) -> Result<Self, ModelError> {
-        let more = match family {
-            Family::AudioLdm => None,
-            Family::AudioLdm2 => Some(Second {
-                t5: T5::load(&folder.join("text_encoder_2"), runtime)?,
-                tokens: Tokens::open(&folder.join("tokenizer_2"))?,
-                projection: Projection::load(&folder.join("projection_model"), runtime)?,
-                gpt2: Gpt2::load(&folder.join("language_model"), runtime)?,
-            }),
-        };
-        Ok(Self {
-            clap: ClapText::load(&folder.join("text_encoder"), runtime)?,
-            clap_tokens: Tokens::open(&folder.join("tokenizer"))?,
-            more,
-        })
-    }
-
-    /// A prompt, and what to stay away from where guidance needs it.
-    pub(super) fn read(&mut self, prompt: &str, negative: Option<&str>) -> Result<(Words, Option<Words>), ModelError> {
-        let longest = self.clap_tokens.longest().unwrap_or(USUAL).min(self.places());
-        let place = self.place(prompt, longest)?;
-        let more = match &mut self.more {
-            None => None,
-            Some(second) => {
-                let most = second.tokens.longest().unwrap_or(USUAL);
-                let encoded = second.tokens.encode(prompt, Length::AtMost(most))?;
-                Some(second.read(&encoded, &place)?)
-            }
-        };
-        let Some(negative) = negative else {
-            return Ok((Words { place, more }, None));
-        };
-        // What is stayed away from has the length of the other: for AudioLDM the reference takes its width for its length.
-        let against = match (&mut self.more, &more) {
-            (Some(second), Some(more)) => {
-                let against = self.clap_tokens.encode(negative, Length::Exactly(longest))?;
-                let place = self.clap.place(&against.ids, &against.mask)?;
-                let encoded = second.tokens.encode(negative, Length::Exactly(more.mask.len()))?;
-                let more = Some(second.read(&encoded, &place)?);
-                Words { place, more }
-            }
-            _ => Words {
-                place: self.place(negative, place.data.len().min(self.places()))?,
-                more: None,
-            },
-        };
-        Ok((Words { place, more }, Some(against)))
-    }
-
-    /// As many tokens as CLAP has places for.
-    fn places(&self) -> usize {
-        let config = &self.clap.config;
-        let before = usize::try_from(config.pad_token_id + 1).unwrap_or(0);
-        config.max_position_embeddings.saturating_sub(before).max(1)
-    }
-
-    fn place(&mut self, text: &str, length: usize) -> Result<Tensor, ModelError> {
-        let encoded = self.clap_tokens.encode(text, Length::Exactly(length))?;
-        self.clap.place(&encoded.ids, &encoded.mask)
-    }
+/// The tokens of one text.
+struct Tokened {
+    clap: Encoded,
+    /// AudioLDM2's.
+    t5: Option<Encoded>,
 }
 
-impl Second {
-    fn read(&mut self, encoded: &Encoded, place: &Tensor) -> Result<More, ModelError> {
-        let read = self.t5.read(&encoded.ids, &encoded.mask)?;
-        let joined = self.projection.join(place, &read)?;
-        // CLAP's one vector and its two edges are always seen, and both edges of T5's.
-        let mut mask = vec![1; 4];
-        mask.extend_from_slice(&encoded.mask);
-        mask.push(1);
-        Ok(More {
-            said: self.gpt2.go_on(&joined, &mask)?,
-            read,
-            mask: encoded.mask.clone(),
-        })
+/// Reads `texts`: each encoder reads them all and is gone before the next is loaded, for together they weigh more than the U-Net.
+pub(super) fn read(
+    (folder, family): (&Path, Family),
+    texts: &[Text<'_>],
+    runtime: &Runtime,
+    watch: &dyn Watch,
+) -> Result<Vec<(Words, Option<Words>)>, ModelError> {
+    let tokened = tokened(folder, family, texts)?;
+    let places = {
+        let mut clap = ClapText::load(&folder.join("text_encoder"), runtime)?;
+        each(&tokened, watch, |t| clap.place(&t.clap.ids, &t.clap.mask))?
+    };
+    let more: Vec<Option<More>> = match family {
+        Family::AudioLdm => tokened.iter().map(|_| None).collect(),
+        Family::AudioLdm2 => {
+            let seconds: Vec<Encoded> = tokened.into_iter().filter_map(|t| t.t5).collect();
+            let read = {
+                let mut t5 = T5::load(&folder.join("text_encoder_2"), runtime)?;
+                each(&seconds, watch, |t| t5.read(&t.ids, &t.mask))?
+            };
+            let mut projection = Projection::load(&folder.join("projection_model"), runtime)?;
+            let mut gpt2 = Gpt2::load(&folder.join("language_model"), runtime)?;
+            let all: Vec<(&Tensor, Encoded, Tensor)> = places
+                .iter()
+                .zip(seconds)
+                .zip(read)
+                .map(|((place, encoded), read)| (place, encoded, read))
+                .collect();
+            each(&all, watch, |(place, encoded, read)| {
+                let joined = projection.join(place, read)?;
+                // CLAP's one vector and its two edges are always seen, and both edges of T5's.
+                let mut mask = vec![1; 4];
+                mask.extend_from_slice(&encoded.mask);
+                mask.push(1);
+                Ok(Some(More {
+                    said: gpt2.go_on(&joined, &mask)?,
+                    read: read.clone(),
+                    mask: encoded.mask.clone(),
+                }))
+            })?
+        }
+    };
+    let mut words = places.into_iter().zip(more).map(|(place, more)| Words { place, more });
+    let mut pairs = Vec::with_capacity(texts.len());
+    for text in texts {
+        // As many as were tokened, in their order.
+        if let Some(prompt) = words.next() {
+            pairs.push((prompt, text.negative.and_then(|_| words.next())));
+        }
     }
+    Ok(pairs)
+}
+
+fn each<T, U>(
+    all: &[T],
+    watch: &dyn Watch,
+    mut one: impl FnMut(&T) -> Result<U, ModelError>,
+) -> Result<Vec<U>, ModelError> {
+    let each = all.iter().map(|item| {
+        watch.check()?;
+        one(item)
+    });
+    each.collect()
+}
+
+/// Tokens of each prompt and, after it, of what to stay away from.
+fn tokened(folder: &Path, family: Family, texts: &[Text<'_>]) -> Result<Vec<Tokened>, ModelError> {
+    let clap = Tokens::open(&folder.join("tokenizer"))?;
+    let config = ClapText::config(&folder.join("text_encoder"))?;
+    let places = places(&config);
+    let longest = clap.longest().unwrap_or(USUAL).min(places);
+    let second = match family {
+        Family::AudioLdm => None,
+        Family::AudioLdm2 => Some(Tokens::open(&folder.join("tokenizer_2"))?),
+    };
+    let mut all = Vec::new();
+    for text in texts {
+        let t5 = match &second {
+            None => None,
+            Some(tokens) => {
+                let most = tokens.longest().unwrap_or(USUAL);
+                Some(tokens.encode(text.prompt, Length::AtMost(most))?)
+            }
+        };
+        let against = match (text.negative, &second, &t5) {
+            (None, ..) => None,
+            // What is stayed away from has the length of the other; for AudioLDM the reference takes its width for its length.
+            (Some(negative), Some(tokens), Some(t5)) => Some(Tokened {
+                clap: clap.encode(negative, Length::Exactly(longest))?,
+                t5: Some(tokens.encode(negative, Length::Exactly(t5.mask.len()))?),
+            }),
+            (Some(negative), ..) => Some(Tokened {
+                clap: clap.encode(negative, Length::Exactly(config.projection_dim.min(places)))?,
+                t5: None,
+            }),
+        };
+        all.push(Tokened {
+            clap: clap.encode(text.prompt, Length::Exactly(longest))?,
+            t5,
+        });
+        all.extend(against);
+    }
+    Ok(all)
+}
+
+/// As many tokens as CLAP has places for.
+fn places(config: &ClapConfig) -> usize {
+    let before = usize::try_from(config.pad_token_id + 1).unwrap_or(0);
+    config.max_position_embeddings.saturating_sub(before).max(1)
 }
