@@ -1,5 +1,6 @@
 //! A song and artworks in, a music video out: `Track → Hearing → Storyboard → frames → film`.
 
+mod ahead;
 mod engines;
 mod latent;
 mod listen;
@@ -207,15 +208,27 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
     let listened = hear(ledger, order, &mut gallery, world)?;
     let captions = captions(ledger, order, &engines, world)?;
     let mut arts = names(&order.artworks);
+    let began = world.seconds();
+    // Whether the frames were made while the pictures were painted.
+    let mut made_ahead = false;
     if let Some(place) = &engines.kandinsky {
         let genres = genres(&order.brief)?.1;
         let infos = gallery.infos(world)?;
         let board = drawn(order, &listened, &infos, &genres);
         let made_of = (&board, captions.as_ref(), &genres);
-        let painted = pictures::run(ledger, order, place, made_of, world)?;
+        let planned = pictures::plan(ledger, order, place, made_of, world)?;
+        arts = planned.names();
+        let fresh = !planned.missing.is_empty() && !stands(ledger, order, &listened, &arts, world)?;
+        match engines.latent.as_deref() {
+            Some(folder) if fresh => {
+                let made_of = (&listened, &genres, &planned);
+                ahead::run(order, (place, folder), made_of, world)?;
+                made_ahead = true;
+            }
+            _ => planned.paint(order, place, &mut |_| true, world)?,
+        }
         // From here on the film is one of the painted pictures.
-        gallery.artworks = Some(painted.artworks);
-        arts = painted.keys;
+        gallery.artworks = Some(planned.artworks(ledger, world)?);
     }
     let board = board(ledger, order, &listened, (&arts, &mut gallery), world)?;
     let song = identity(&order.song).map(|key| key.as_str().to_owned());
@@ -229,22 +242,30 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
         .to_string_lossy()
         .to_lowercase();
     let key = Key::new("film-made", FILM, &(&board, song, arts, &container, through));
-    let began = world.seconds();
+    let began = if made_ahead { began } else { world.seconds() };
     let kept = world.cache().file("film", &key, &container).filter(|_| known);
     let verdict = world.cache().json::<Sync>("film-judged", &key);
     let how = match (kept, verdict) {
-        (Some(kept), Some(sync)) => {
+        (Some(kept), Some(sync)) if !made_ahead => {
             world.begin("copying");
             put_copy(&kept, &order.output)?;
             ledger.put(&sync)?;
             ("cached", sync)
         }
         _ => {
-            world.begin("painting");
-            let artworks = gallery.take(world)?;
-            match latent {
-                Some(folder) => latent::run(order, &board, &artworks, folder, world)?,
-                None => paint::run(order, &board, artworks, world)?,
+            if !made_ahead {
+                world.begin("painting");
+                let artworks = gallery.take(world)?;
+                match latent {
+                    Some(folder) => {
+                        let mut hung = latent::Hung {
+                            board: &board,
+                            artworks: &artworks,
+                        };
+                        latent::run(order, &board, &mut hung, folder, world)?;
+                    }
+                    None => paint::run(order, &board, artworks, world)?,
+                }
             }
             let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
             if known {
@@ -488,18 +509,39 @@ fn board(
     world: &dyn World,
 ) -> Result<Storyboard, StudioError> {
     let (table, genres) = genres(&order.brief)?;
-    let inputs = (
+    ledger.section(STORYBOARD, &board_of(order, listened, &table, arts), world, || {
+        Ok(drawn(order, listened, &gallery.infos(world)?, &genres))
+    })
+}
+
+/// What a board is made of.
+fn board_of<'a>(
+    order: &'a FilmOrder,
+    listened: &'a Listened,
+    table: &'a str,
+    arts: &'a [Option<String>],
+) -> impl Serialize + 'a {
+    (
         &listened.hearing,
         &listened.harmonic,
         &listened.percussive,
         &listened.attacks,
         &order.brief,
-        &table,
+        table,
         arts,
-    );
-    ledger.section(STORYBOARD, &inputs, world, || {
-        Ok(drawn(order, listened, &gallery.infos(world)?, &genres))
-    })
+    )
+}
+
+/// Whether there is a board of these artworks already, or a person's.
+fn stands(
+    ledger: &Ledger,
+    order: &FilmOrder,
+    listened: &Listened,
+    arts: &[Option<String>],
+    world: &dyn World,
+) -> Result<bool, StudioError> {
+    let (table, _) = genres(&order.brief)?;
+    ledger.stands::<Storyboard>(STORYBOARD, &board_of(order, listened, &table, arts), world)
 }
 
 /// The storyboard of what was heard with these artworks.

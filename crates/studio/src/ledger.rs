@@ -95,6 +95,17 @@ impl Ledger {
         Ok(section)
     }
 
+    /// Whether [`Ledger::section`] would have to make nothing: the section was edited by hand, or is in the cache.
+    pub(crate) fn stands<S: Section>(
+        &self,
+        version: u32,
+        inputs: &impl Serialize,
+        world: &dyn World,
+    ) -> Result<bool, StudioError> {
+        let key = Key::new(S::NAME, version, inputs);
+        Ok(self.edited::<S>(&key)?.is_some() || world.cache().json::<S>(S::NAME, &key).is_some())
+    }
+
     /// The section of the earlier document, if a person changed it since the stage wrote it.
     ///
     /// An edit counts only while the stage would still be made from the same: once the clip or the brief changes,

@@ -20,16 +20,43 @@ const TOGETHER: usize = 1 << 20;
 /// Ways that differ by less show the same frame.
 const SAME: f64 = 1e-5;
 
+/// How much longer than usual the encoder may take: it waits for what is painted.
+const PATIENCE: u64 = 16;
+
+/// What a section shows: its artwork, and the part of it (shares of its sides).
+pub(super) trait Shown {
+    /// Of the section of that number.
+    fn of(&mut self, section: usize, world: &dyn World) -> Result<(Picture, [f64; 4]), StudioError>;
+}
+
+/// Artworks that are all there, as a board shows them.
+pub(super) struct Hung<'a> {
+    pub(super) board: &'a Storyboard,
+    pub(super) artworks: &'a [Artwork],
+}
+
+impl Shown for Hung<'_> {
+    fn of(&mut self, section: usize, _world: &dyn World) -> Result<(Picture, [f64; 4]), StudioError> {
+        let shot = self.board.sections.get(section).and_then(|s| s.shots.first());
+        let shown = shot.and_then(|shot| Some((self.artworks.get(shot.artwork)?, shot.crop)));
+        let (art, crop) = shown
+            .ok_or_else(|| StudioError::Brief(format!("painting a film: section {} shows no artwork", section + 1)))?;
+        Ok((picture(art)?, crop))
+    }
+}
+
 /// Paints every frame of `board` through the latents of `folder`'s autoencoder and writes the film.
 pub(super) fn run(
     order: &FilmOrder,
     board: &Storyboard,
-    artworks: &[Artwork],
+    shown: &mut dyn Shown,
     folder: &Path,
     world: &dyn World,
 ) -> Result<(), StudioError> {
     let between = Between::load(folder, &runtime(world)?).map_err(|e| StudioError::from(e).of_an_engine())?;
-    let mut frames = Frames::new(board, artworks, between);
+    let mut frames = Frames::new(board, shown, between);
+    let mut limits = world.limits().clone();
+    limits.wall_clock_s = limits.wall_clock_s.saturating_mul(PATIENCE);
     let title = order.song.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let job = FilmJob {
         output: &order.output,
@@ -44,7 +71,7 @@ pub(super) fn run(
         frames: board.frames,
     };
     let mut broken = None;
-    encode_film(job, world.tools()?, world.limits(), world, |sink| {
+    encode_film(job, world.tools()?, &limits, world, |sink| {
         let mut written = Ok(());
         let walked = frames.all(world, |frame| {
             written = sink.write(frame);
@@ -69,7 +96,7 @@ pub(super) fn run(
 /// The frames of a board, some at a time; of the pictures' latents two are held.
 struct Frames<'a> {
     board: &'a Storyboard,
-    artworks: &'a [Artwork],
+    shown: &'a mut dyn Shown,
     between: Between,
     /// Pixels that the autoencoder takes: the film's, up to the next multiples.
     size: (usize, usize),
@@ -77,12 +104,12 @@ struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    fn new(board: &'a Storyboard, artworks: &'a [Artwork], between: Between) -> Self {
+    fn new(board: &'a Storyboard, shown: &'a mut dyn Shown, between: Between) -> Self {
         let factor = between.factor().max(1);
         let up = |side: u32| (side as usize).next_multiple_of(factor);
         Self {
             board,
-            artworks,
+            shown,
             size: (up(board.width), up(board.height)),
             between,
             held: Vec::new(),
@@ -107,7 +134,7 @@ impl<'a> Frames<'a> {
             if waiting.len() == together && !self.flush(&mut waiting, &mut times, &mut write)? {
                 return Ok(());
             }
-            waiting.push(self.at(section, way)?);
+            waiting.push(self.at(section, way, world)?);
             times.push(1);
             last = Some((section, way));
         }
@@ -141,25 +168,22 @@ impl<'a> Frames<'a> {
         Ok(true)
     }
 
-    fn at(&mut self, section: usize, way: f64) -> Result<Tensor, StudioError> {
-        let from = self.latents(section)?;
+    fn at(&mut self, section: usize, way: f64, world: &dyn World) -> Result<Tensor, StudioError> {
+        let from = self.latents(section, world)?;
         if way <= 0.0 {
             return Ok(from);
         }
-        let to = self.latents(section + 1)?;
+        let to = self.latents(section + 1, world)?;
         Ok(slerp(&from, &to, way))
     }
 
     /// The latents of a section's picture.
-    fn latents(&mut self, section: usize) -> Result<Tensor, StudioError> {
+    fn latents(&mut self, section: usize, world: &dyn World) -> Result<Tensor, StudioError> {
         if let Some((_, latents)) = self.held.iter().find(|(held, _)| *held == section) {
             return Ok(latents.clone());
         }
-        let shot = self.board.sections.get(section).and_then(|s| s.shots.first());
-        let shown = shot.and_then(|shot| Some((self.artworks.get(shot.artwork)?, shot.crop)));
-        let (art, crop) = shown
-            .ok_or_else(|| StudioError::Brief(format!("painting a film: section {} shows no artwork", section + 1)))?;
-        let cut = cut(&picture(art)?, crop)?;
+        let (whole, crop) = self.shown.of(section, world)?;
+        let cut = cut(&whole, crop)?;
         let (width, height) = self.size;
         let latents = self.between.latents(&cut.resized(width, height, Filter::Lanczos))?;
         self.held.retain(|(held, _)| *held + 1 == section);

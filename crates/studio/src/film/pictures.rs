@@ -1,6 +1,7 @@
 //! A picture for each section of a film, painted by Kandinsky from what is heard, the artworks and a style.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use synchresis_cue::Storyboard;
@@ -26,20 +27,22 @@ const WORDS: f32 = 0.3;
 const ARTWORKS: f32 = 0.7;
 const STYLE: f32 = 0.3;
 
-/// Pictures that were painted, one a section, and what they are known by.
-pub(crate) struct Painted {
-    pub(crate) artworks: Vec<Artwork>,
-    pub(crate) keys: Vec<Option<String>>,
+/// A picture for each section, as planned; some may be painted already.
+pub(super) struct Planned {
+    plan: Vec<PlannedPicture>,
+    keys: Vec<Key>,
+    /// Those that are not painted yet, in order.
+    pub(super) missing: Vec<usize>,
 }
 
-/// Plans the pictures, takes what a person changed in the plan, and paints those that are not there yet.
-pub(super) fn run(
+/// Plans the pictures, and takes what a person changed in the plan.
+pub(super) fn plan(
     ledger: &mut Ledger,
     order: &FilmOrder,
     place: &Place,
     (board, captions, genres): (&Storyboard, Option<&Captions>, &GenreTable),
     world: &dyn World,
-) -> Result<Painted, StudioError> {
+) -> Result<Planned, StudioError> {
     let brief = &order.brief;
     let heard: Vec<_> = board
         .sections
@@ -77,24 +80,59 @@ pub(super) fn run(
         .iter()
         .map(|planned| key(planned, &arts, &weights, &brief.paint, brief.size))
         .collect();
-    let missing: Vec<usize> = (0..keys.len())
+    let missing = (0..keys.len())
         .filter(|i| world.cache().file("picture", &keys[*i], "png").is_none())
         .collect();
-    paint(order, place, (&plan.pictures, &keys), &missing, world).map_err(StudioError::of_an_engine)?;
-    let mut files = Vec::new();
-    let mut artworks = Vec::new();
-    for key in &keys {
-        world.check()?;
-        let file = world.cache().file("picture", key, "png");
-        let file = file.ok_or_else(|| StudioError::cache(std::io::Error::other("a picture went away")))?;
-        artworks.push(artwork(&file, LONGEST)?);
-        files.push(file.display().to_string());
-    }
-    ledger.put(&FilmPainted { files })?;
-    Ok(Painted {
-        artworks,
-        keys: keys.iter().map(|k| Some(k.as_str().to_owned())).collect(),
+    Ok(Planned {
+        plan: plan.pictures,
+        keys,
+        missing,
     })
+}
+
+impl Planned {
+    /// What each picture is known by.
+    pub(super) fn names(&self) -> Vec<Option<String>> {
+        self.keys.iter().map(|k| Some(k.as_str().to_owned())).collect()
+    }
+
+    fn file(&self, at: usize, world: &dyn World) -> Result<PathBuf, StudioError> {
+        let file = self
+            .keys
+            .get(at)
+            .and_then(|key| world.cache().file("picture", key, "png"));
+        file.ok_or_else(|| StudioError::cache(std::io::Error::other("a picture went away")))
+    }
+
+    /// The picture of a section, which must be painted.
+    pub(super) fn artwork(&self, at: usize, world: &dyn World) -> Result<Artwork, StudioError> {
+        artwork(&self.file(at, world)?, LONGEST)
+    }
+
+    /// All of them, when they are painted, and in the document where they lie.
+    pub(super) fn artworks(&self, ledger: &mut Ledger, world: &dyn World) -> Result<Vec<Artwork>, StudioError> {
+        let mut files = Vec::new();
+        let mut artworks = Vec::new();
+        for at in 0..self.keys.len() {
+            world.check()?;
+            artworks.push(self.artwork(at, world)?);
+            files.push(self.file(at, world)?.display().to_string());
+        }
+        ledger.put(&FilmPainted { files })?;
+        Ok(artworks)
+    }
+
+    /// Paints those that are missing, in order: first what all of them are to be like, then, with the prior gone from memory, each.
+    /// `painted` hears which is there, and says whether to go on.
+    pub(super) fn paint(
+        &self,
+        order: &FilmOrder,
+        place: &Place,
+        painted: &mut dyn FnMut(usize) -> bool,
+        world: &dyn World,
+    ) -> Result<(), StudioError> {
+        paint(order, place, self, painted, world).map_err(StudioError::of_an_engine)
+    }
 }
 
 /// What each section's picture is made of.
@@ -173,14 +211,14 @@ fn key(
     Key::new("picture", PICTURE, &(made_of, counting, weights, how, size))
 }
 
-/// Paints the pictures at the places of `missing`: first what all of them are to be like, then, with the prior gone from memory, each.
 fn paint(
     order: &FilmOrder,
     place: &Place,
-    (plan, keys): (&[PlannedPicture], &[Key]),
-    missing: &[usize],
+    planned: &Planned,
+    painted: &mut dyn FnMut(usize) -> bool,
     world: &dyn World,
 ) -> Result<(), StudioError> {
+    let Planned { plan, keys, missing } = planned;
     if missing.is_empty() {
         return Ok(());
     }
@@ -209,23 +247,24 @@ fn paint(
     world.begin("painting");
     let mut decoder = place.decoder(world)?;
     for (at, sketch) in missing.iter().zip(sketches) {
-        let painted = sketch.paint(&mut decoder, how, order.brief.size, world)?;
+        let picture = sketch.paint(&mut decoder, how, order.brief.size, world)?;
         let bytes =
-            encoded(&painted, image::ImageFormat::Png).map_err(|e| StudioError::cache(std::io::Error::other(e)))?;
+            encoded(&picture, image::ImageFormat::Png).map_err(|e| StudioError::cache(std::io::Error::other(e)))?;
         let keep = || -> std::io::Result<()> {
             let mut pending = world.cache().create("picture", &keys[*at], "png")?;
             pending.file().write_all(&bytes)?;
             pending.keep().map(drop)
         };
         keep().map_err(StudioError::cache)?;
+        if !painted(*at) {
+            break;
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use synchresis_cue::Look;
     use synchresis_picture::paint::{ArtInfo, FilmOptions, Heard, storyboard};
 
