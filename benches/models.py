@@ -3,31 +3,24 @@
 
     cargo build --release -p synchresis-models --example time
     venv/bin/python benches/models.py --time target/release/examples/time --ort target/onnxruntime/libonnxruntime.so \
-        [--yolo CHECKOUT] [--moondream CHECKOUT] [--only resnet18,clip] [--scratch DIR]
+        [--yolo CHECKOUT] [--moondream CHECKOUT] [--only resnet18,clip] [--scratch DIR] [--rounds N]
 
-beside what tests/reference/eyes.py, words.py and describe.py need. Each engine runs by itself, first ours, then PyTorch's, so that
-neither's memory counts for the other. YOLOv9 and Moondream2 are left out where their references' checkouts are not named.
+beside what tests/reference/eyes.py, words.py and describe.py need. Ours and PyTorch's are two processes that take turns, each waiting
+while the other runs; medians are told, of the wall's time and of the processors' (which others on the machine do not lengthen), and the
+most memory that each process ever had. YOLOv9 and Moondream2 are left out where their references' checkouts are not named.
 """
 import argparse
 import json
+import os
 import pathlib
 import resource
+import statistics
 import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/reference"))
-
-
-def middle(runs, run):
-    run()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return sorted(times)[len(times) // 2]
 
 
 def random_state(module, half=False):
@@ -58,7 +51,10 @@ def resnet18(folder, options):
     save(net, folder / "model.safetensors")
     body = torch.nn.Sequential(*list(net.children())[:-2])
     x = torch.rand(1, 3, 512, 512)
-    return {"run": middle(options.runs, lambda: body(x))}
+    yield "load"
+    while True:
+        body(x)
+        yield "run"
 
 
 def clip(folder, options):
@@ -69,7 +65,10 @@ def clip(folder, options):
     save(net, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"model_type": "clip_vision_model", "projection_dim": 512}))
     x = torch.rand(1, 3, 224, 224)
-    return {"run": middle(options.runs, lambda: net(x))}
+    yield "load"
+    while True:
+        net(x)
+        yield "run"
 
 
 def yolov9(folder, options):
@@ -79,7 +78,10 @@ def yolov9(folder, options):
     save(net, folder / "v9-c.safetensors")
     whole = yolo_model(options.yolo, "c").eval()
     x = torch.rand(1, 3, 640, 640)
-    return {"run": middle(options.runs, lambda: whole(x))}
+    yield "load"
+    while True:
+        whole(x)
+        yield "run"
 
 
 def moondream2(folder, options):
@@ -93,10 +95,20 @@ def moondream2(folder, options):
     config.rope_theta = 10000.0
     phi.PhiForCausalLM._tied_weights_keys = {}
     phi.PhiPreTrainedModel._supports_sdpa = False
+    path = folder / "model.safetensors"
+    if path.exists():
+        # What is read from a file is not drawn first.
+        phi.PhiPreTrainedModel._init_weights = lambda self, module: None
+        for name in ("kaiming_uniform_", "uniform_", "normal_", "trunc_normal_", "xavier_uniform_"):
+            setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
     model = Whole(vision.VisionTransformer(), phi.PhiForCausalLM(config))
     model.vision_encoder.projection = vision.VisionProjection()
-    path = folder / "model.safetensors"
-    if not path.exists():
+    if path.exists():
+        from safetensors import safe_open
+        with safe_open(path, "pt") as file, torch.no_grad():
+            for name, tensor in model.state_dict().items():
+                tensor.copy_(file.get_tensor(name))
+    else:
         save(random_state(model, half=True), path)
     model.float().eval()
     words = ROOT / "crates/models/tests/fixtures/tokens/gpt2"
@@ -127,22 +139,90 @@ def moondream2(folder, options):
             x = layer(x, position_ids=at)[0]
         return text.lm_head(x[:, -1:])[0, -1].argmax()
 
-    with torch.no_grad():
-        began = time.perf_counter()
-        caches.extend([None] * len(text.transformer.h))
+    yield "load"
+    while True:
+        caches[:] = [None] * len(text.transformer.h)
         seen = model.vision_encoder.projection(model.vision_encoder.encoder.model["visual"](torch.rand(1, 729, 588)))
         embed = text.get_input_embeddings()
         embeds = torch.cat([embed(torch.zeros(1, 1, dtype=torch.long)), seen, embed(torch.zeros(1, 30, dtype=torch.long))], 1)
         token, length = step(embeds, 0), embeds.shape[1]
-        first = time.perf_counter() - began
-        began = time.perf_counter()
+        yield "first"
         for i in range(options.tokens):
             token = step(embed(token.view(1, 1)), length + i)
-        each = (time.perf_counter() - began) / options.tokens
-    return {"first": first, "token": each}
+        yield "run"
 
 
 ENGINES = {"resnet18": resnet18, "clip": clip, "yolov9": yolov9, "moondream2": moondream2}
+
+
+def theirs(engines, options):
+    """The side of PyTorch: as examples/time.rs, a line for what is done, and a line to go on."""
+    import torch
+    torch.set_num_threads(2)
+    with torch.no_grad():
+        for done in engines[options.torch](options.scratch / options.torch, options):
+            print(json.dumps({"done": done, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+            if options.prepare or not sys.stdin.readline():
+                return
+
+
+class Side:
+    """A process that runs when it is told to."""
+
+    def __init__(self, command):
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.heard()
+        self.load, self.times = time.perf_counter() - self.began, {}
+
+    def heard(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args[0]} ended with {self.process.wait()}")
+        told = json.loads(line)
+        self.peak = told["peak"]
+        return told["done"]
+
+    def processors(self):
+        """Seconds that all its threads ran."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def run(self, counted=True):
+        done = None
+        while done != "run":
+            wall, processors = time.perf_counter(), self.processors()
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            done = self.heard()
+            if counted:
+                self.times.setdefault(done, []).append((time.perf_counter() - wall, self.processors() - processors))
+
+    def middle(self, what, which):
+        return statistics.median(pair[which] for pair in self.times[what])
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(name, ours, theirs, options):
+    theirs.times = {}
+    ours.run(counted=False)
+    for _ in range(options.rounds):
+        ours.run()
+        theirs.run()
+    found = {"load_s": round(ours.load, 2), "load": os.getloadavg()[0]}
+    for what in ours.times:
+        if what == "begin":
+            continue
+        each = options.tokens if what == "run" and "first" in ours.times else 1
+        for which, kind in enumerate(["wall", "processor"]):
+            a, b = (side.middle(what, which) / each for side in (ours, theirs))
+            label = "token" if each > 1 else what
+            found[f"{label}_{kind}"] = f"{a:.3f} / {b:.3f} s = {a / b:.2f}"
+    found["peak"] = f"{ours.peak / 1e9:.2f} / {theirs.peak / 1e9:.2f} GB = {ours.peak / theirs.peak:.2f}"
+    print(name, json.dumps(found, indent=1), flush=True)
 
 
 def main():
@@ -153,30 +233,30 @@ def main():
     parser.add_argument("--moondream", type=pathlib.Path)
     parser.add_argument("--only", default=",".join(ENGINES))
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp/synchresis-benches"))
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=12)
     parser.add_argument("--torch", help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.torch:
-        import torch
-        torch.set_num_threads(2)
-        with torch.no_grad():
-            told = ENGINES[options.torch](options.scratch / options.torch, options)
-        told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps(told))
+        theirs(ENGINES, options)
         return
     for name in options.only.split(","):
         if name in ("yolov9", "moondream2") and getattr(options, "yolo" if name == "yolov9" else name[:-1]) is None:
             print(f"{name}: left out, its reference's checkout is not named")
             continue
-        theirs = json.loads(subprocess.run([sys.executable, __file__, *sys.argv[1:], "--torch", name], check=True,
-                                           stdout=subprocess.PIPE).stdout.splitlines()[-1])
+        torch = [sys.executable, __file__, *sys.argv[1:], "--torch", name]
+        subprocess.run([*torch, "--prepare"], check=True, stdout=subprocess.DEVNULL)
+        run = lambda engine: [options.time, engine, options.ort, options.scratch / name, options.tokens]
+        if name == "moondream2":
+            subprocess.run([str(word) for word in run("moondream2-q8")], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        beside = Side(torch)
+        beside.run(counted=False)
         for ours_name in (name, "moondream2-q8")[: 1 + (name == "moondream2")]:
-            runs = options.tokens if name == "moondream2" else options.runs
-            ours = json.loads(subprocess.run([options.time, ours_name, options.ort, options.scratch / name, str(runs)], check=True,
-                                             stdout=subprocess.PIPE).stdout)
-            figures = ", ".join(f"{key} {ours[key]:.3g} / {theirs[key]:.3g} = {ours[key] / theirs[key]:.2f}" for key in theirs)
-            print(f"{ours_name}: {figures}; loaded in {ours['load']:.2f} s")
+            ours = Side(run(ours_name))
+            compare(ours_name, ours, beside, options)
+            ours.end()
+        beside.end()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
-//! How long an engine takes, for `benches/models.py`: one JSON object on stdout, times in seconds.
+//! An engine that runs when it is told to, for `benches/models.py` and `benches/painters.py`, which take its time: a line of JSON on
+//! stdout for what is done, and a line on stdin to go on.
 //!
-//!     time yolov9|resnet18|clip|moondream2|moondream2-q8 LIBRARY WEIGHTS RUNS
+//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder LIBRARY WEIGHTS TOKENS
 #![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use std::sync::Mutex;
+
+use synchresis_cue::{Cancelled, Silent, Watch};
+use synchresis_models::captions::LpMusicCaps;
 use synchresis_models::clip::ClipImage;
+use synchresis_models::kandinsky::{Decoder, DecoderSteps, Embeddings, Prior, PriorSteps};
 use synchresis_models::moondream::Moondream;
 use synchresis_models::resnet18::ResNet18;
+use synchresis_models::variations::Between;
 use synchresis_models::yolov9::{Keep, YoloV9};
-use synchresis_models::{ModelError, Picture, Runtime};
+use synchresis_models::{ModelError, Picture, Runtime, Tensor, TorchRandom};
 
 /// A picture of `width` × `height` with slopes and grain.
 fn picture(width: usize, height: usize) -> Option<Picture> {
@@ -22,17 +28,21 @@ fn picture(width: usize, height: usize) -> Option<Picture> {
     Picture::new(width, height, (0..width * height * 3).map(&mut pixel).collect())
 }
 
-/// The middle of so many runs after one that is not counted.
-fn middle(runs: usize, mut run: impl FnMut() -> Result<(), ModelError>) -> Result<f64, ModelError> {
-    run()?;
-    let mut times = Vec::new();
-    for _ in 0..runs.max(1) {
-        let began = Instant::now();
+/// Tells that `what` is done, and waits until the asker, who takes the time, says to go on; false when it has gone.
+fn told(what: &serde_json::Value) -> bool {
+    println!("{what}");
+    matches!(std::io::stdin().read_line(&mut String::new()), Ok(n) if n > 0)
+}
+
+/// Runs as often as it is asked to.
+fn rounds(mut run: impl FnMut() -> Result<(), ModelError>) -> Result<(), ModelError> {
+    let loaded = serde_json::json!({"done": "load", "peak": peak()});
+    let mut go_on = told(&loaded);
+    while go_on {
         run()?;
-        times.push(began.elapsed().as_secs_f64());
+        go_on = told(&serde_json::json!({"done": "run", "peak": peak()}));
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
+    Ok(())
 }
 
 /// The most memory that this process ever had, bytes.
@@ -42,71 +52,126 @@ fn peak() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-fn measured(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Result<serde_json::Value, ModelError> {
+/// Tells of every step, of which the first stands for all that was before it.
+struct Steps(Mutex<&'static str>);
+
+impl Watch for Steps {
+    fn cancelled(&self) -> bool {
+        false
+    }
+    fn progress(&self, _fraction: f64) {}
+    fn check(&self) -> Result<(), Cancelled> {
+        let mut done = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let said = std::mem::replace(&mut *done, "step");
+        let told = told(&serde_json::json!({"done": said, "peak": peak()}));
+        if told { Ok(()) } else { Err(Cancelled) }
+    }
+}
+
+fn steps() -> Steps {
+    Steps(Mutex::new("begin"))
+}
+
+/// The painters, `runs` steps each.
+fn painted(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Result<(), ModelError> {
+    match engine {
+        "captions" => {
+            let mut net = LpMusicCaps::load(weights, runtime)?;
+            // Four windows of ten seconds.
+            let noise = TorchRandom::seeded(1).normal(640_000);
+            let samples: Vec<i16> = noise.iter().map(|x| (x * 3000.0) as i16).collect();
+            rounds(|| net.captions(&samples, &Silent).map(drop))
+        }
+        "vae" => {
+            let mut net = Between::load(weights, runtime)?;
+            let latents = Tensor {
+                shape: vec![1, 4, 96, 96],
+                data: TorchRandom::seeded(1).normal(4 * 96 * 96),
+            };
+            rounds(|| net.pictures(std::slice::from_ref(&latents)).map(drop))
+        }
+        "prior" => {
+            let mut net = Prior::load(weights, runtime)?;
+            let how = PriorSteps {
+                steps: runs,
+                ..PriorSteps::default()
+            };
+            rounds(|| {
+                net.embed("rain", Some("fog"), how, &mut TorchRandom::seeded(1), &steps())
+                    .map(drop)
+            })
+        }
+        _ => {
+            let mut net = Decoder::load(weights, runtime)?;
+            let how = DecoderSteps {
+                steps: runs,
+                ..DecoderSteps::default()
+            };
+            let mut random = TorchRandom::seeded(1);
+            let embeddings = Embeddings {
+                image: random.normal(1280),
+                negative: random.normal(1280),
+            };
+            rounds(|| net.paint(&embeddings, how, &mut random, &steps()).map(drop))
+        }
+    }
+}
+
+fn measured(engine: &str, weights: &Path, tokens: usize, runtime: &Runtime) -> Result<(), ModelError> {
     let no_picture = || ModelError::Input {
         model: "time",
         reason: "no picture".to_owned(),
     };
     let square = |side: usize| picture(side, side).ok_or_else(no_picture);
-    let began = Instant::now();
-    Ok(match engine {
+    match engine {
+        "captions" | "vae" | "prior" | "decoder" => painted(engine, weights, tokens, runtime),
         "yolov9" => {
             let mut net = YoloV9::load(weights, runtime)?;
-            let load = began.elapsed().as_secs_f64();
             let picture = square(640)?;
-            let run = middle(runs, || net.detect(&picture, &Keep::default()).map(drop))?;
-            serde_json::json!({"load": load, "run": run, "peak": peak()})
+            rounds(|| net.detect(&picture, &Keep::default()).map(drop))
         }
         "resnet18" => {
             let mut net = ResNet18::load(weights, runtime)?;
-            let load = began.elapsed().as_secs_f64();
             let picture = square(512)?;
-            let run = middle(runs, || net.latent(&picture).map(drop))?;
-            serde_json::json!({"load": load, "run": run, "peak": peak()})
+            rounds(|| net.latent(&picture).map(drop))
         }
         "clip" => {
             let mut net = ClipImage::load(weights, runtime)?;
-            let load = began.elapsed().as_secs_f64();
             let picture = square(224)?;
-            let run = middle(runs, || net.look(&picture).map(drop))?;
-            serde_json::json!({"load": load, "run": run, "peak": peak()})
+            rounds(|| net.look(&picture).map(drop))
         }
         _ => {
             let eight = weights.join("eight.safetensors");
             let eight = (engine == "moondream2-q8").then_some(eight.as_path());
-            let mut packing = 0.0;
             if let Some(eight) = eight.filter(|path| !path.exists()) {
                 Moondream::in_eight_bits(weights, eight, &mut |_| true)?;
-                packing = began.elapsed().as_secs_f64();
+                // A process of its own measures: this one's memory is what packing took.
+                println!("{}", serde_json::json!({"done": "packing", "peak": peak()}));
+                return Ok(());
             }
-            let began = Instant::now();
             let mut net = Moondream::load(weights, eight, runtime)?;
-            let load = began.elapsed().as_secs_f64();
             let picture = square(378)?;
-            let began = Instant::now();
-            let mut asked = Vec::new();
-            // Asked before every token, and as it is told: what is told in between is not counted.
-            let answer = net.answer(&picture, "What is it?", runs, &mut |words| {
-                if words.is_empty() {
-                    asked.push(began.elapsed().as_secs_f64());
-                }
-                true
-            })?;
-            let first = asked.first().copied().unwrap_or(0.0);
-            let last = asked.last().copied().unwrap_or(0.0);
-            let token = (last - first) / (asked.len().max(2) - 1) as f64;
-            serde_json::json!({"packing": packing, "load": load, "first": first, "token": token, "tokens": answer.tokens.len(),
-                "peak": peak()})
+            rounds(|| {
+                let mut begun = false;
+                // Asked before every token, and as it is told.
+                net.answer(&picture, "What is it?", tokens, &mut |words| {
+                    if words.is_empty() && !begun {
+                        begun = true;
+                        return told(&serde_json::json!({"done": "first", "peak": peak()}));
+                    }
+                    true
+                })
+                .map(drop)
+            })
         }
-    })
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().collect();
-    let [_, engine, library, weights, runs] = args.as_slice() else {
-        return Err("time ENGINE LIBRARY WEIGHTS RUNS".into());
+    let [_, engine, library, weights, tokens] = args.as_slice() else {
+        return Err("time ENGINE LIBRARY WEIGHTS TOKENS".into());
     };
     let runtime = Runtime::load(&[PathBuf::from(library)], 2)?;
-    println!("{}", measured(engine, Path::new(weights), runs.parse()?, &runtime)?);
-    Ok(())
+    Ok(measured(engine, Path::new(weights), tokens.parse()?, &runtime)?)
 }
