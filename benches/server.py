@@ -18,6 +18,29 @@ ARGS.add_argument("--pairs", type=int, default=15)
 ARGS.add_argument("--rounds", type=int, default=3, help="of the workers' measure")
 
 
+def spent(*roots):
+    """Processor seconds of processes and of all that they started, ended or not (Linux; elsewhere nothing is known)."""
+    tick = os.sysconf("SC_CLK_TCK")
+    table = {}
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as file:
+                pid, rest = file.read().split(" ", 1)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = rest.rsplit(")", 1)[1].split()
+        table[int(pid)] = (int(fields[1]), sum(map(int, fields[11:15])) / tick)
+    below = {}
+    for pid, (parent, _) in table.items():
+        below.setdefault(parent, []).append(pid)
+    total, waiting = 0.0, [pid for pid in roots if pid in table]
+    while waiting:
+        pid = waiting.pop()
+        total += table[pid][1]
+        waiting += below.get(pid, [])
+    return total
+
+
 class Server:
     """A process that is ended with its block."""
 
@@ -108,7 +131,10 @@ def postgres(folder):
     run = lambda program, *rest: subprocess.run([*be, f"{found[-1]}/{program}", *rest], check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run("initdb", "-D", f"{data}/db", "-A", "trust", "-U", "postgres")
     run("pg_ctl", "-D", f"{data}/db", "-w", "-l", f"{data}/log", "-o", f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", "start")
+    with open(f"{data}/db/postmaster.pid") as file:
+        master = int(file.readline())
     end = lambda: (run("pg_ctl", "-D", f"{data}/db", "-m", "fast", "stop"), shutil.rmtree(data, ignore_errors=True))
+    end.pid = master
     return f"postgres://postgres@127.0.0.1:{port}/postgres", end
 
 
@@ -129,7 +155,11 @@ def workers(args, folder):
         with concurrent.futures.ThreadPoolExecutor(many) as pool:
             ends = list(pool.map(server.follow, ids))
         assert all(view["status"] == "done" and view["attempts"] == 1 for _, view in ends)
-        return max(moment for moment, _ in ends) - began
+        views = [view for _, view in ends]
+        # From the first job's begin to the last one's end as the record has them, and how much of it each worker's place stood empty.
+        span = (max(v["finished"] for v in views) - min(v["started"] for v in views)) / 1000
+        busy = sum(v["finished"] - v["started"] for v in views) / 1000
+        return max(moment for moment, _ in ends) - began, span, busy
 
     def plain(side_by_side, many=many):
         env = dict(os.environ, HOME=folder, SYNCHRESIS_SOUNDBANK="none")
@@ -139,10 +169,11 @@ def workers(args, folder):
         shutil.copy(args.clip, f"{folder}/clip.mp4")
         numbers = [seed[0] + 10_000 + n for n in range(many)]
         seed[0] += 100
-        began = time.perf_counter()
+        before, began = os.times(), time.perf_counter()
         with concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
             list(pool.map(one, numbers))
-        return time.perf_counter() - began
+        took, after = time.perf_counter() - began, os.times()
+        return took, after.children_user + after.children_system - before.children_user - before.children_system
 
     try:
         share = ["--database", url]
@@ -150,19 +181,30 @@ def workers(args, folder):
             def with_workers(count, many=many):
                 staff = [Server(args.binary, folder, *share, "--threads", "1", command="worker") for _ in range(count)]
                 try:
-                    batch_of = batch(server, many)
+                    pids = [worker.process.pid for worker in staff]
+                    measure = lambda: [spent(*pids), spent(server.process.pid), spent(end.pid) if end else 0.0]
+                    before = measure()
+                    took, span, busy = batch(server, many)
+                    parts = [b - a for a, b in zip(before, measure())]
                 finally:
                     for worker in staff:
                         worker.__exit__()
-                return batch_of
+                return took, parts, 1 - busy / (span * count)
             # The clip is seen once by either before anything is timed.
             with_workers(1, 1)
             plain(1, 1)
             runs = [(with_workers(1), with_workers(4), plain(1), plain(4)) for _ in range(args.rounds)]
-        one, four, alone, beside = (statistics.median(column) for column in zip(*runs))
+        median = lambda column: statistics.median(run[column][0] for run in runs)
+        one, four, alone, beside = map(median, range(4))
         print(f"{many} short jobs on PostgreSQL, medians of {args.rounds} rounds: one worker {one:.1f} s, four workers {four:.1f} s: {one / four:.2f} times as fast")
         print(f"  the same as plain commands: one after the other {alone:.1f} s, four at once {beside:.1f} s: {alone / beside:.2f} times, what {os.cpu_count()} cores allow")
         print(f"  share of what is allowed: {one / four / (alone / beside):.2f}; aim 0.9")
+        for name, column in (("one worker", 0), ("four workers", 1)):
+            parts = [statistics.median(run[column][1][n] for run in runs) / many * 1e3 for n in range(3)]
+            empty = statistics.median(run[column][2] for run in runs)
+            print(f"  processor time a job, {name}: workers {parts[0]:.0f} ms, server {parts[1]:.0f} ms, PostgreSQL {parts[2]:.0f} ms; places stood empty {empty:.0%} of the time")
+        for name, column in (("one after the other", 2), ("four at once", 3)):
+            print(f"  processor time of a plain command, {name}: {statistics.median(run[column][1] for run in runs) / many * 1e3:.0f} ms")
     finally:
         if end:
             end()

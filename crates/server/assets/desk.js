@@ -7,7 +7,7 @@ export async function desk(place) {
   const form = place.querySelector("[data-desk]");
   const { job: id } = place.dataset;
   const prompt = form.querySelector("#prompt");
-  const written = prompt.value;
+  const { written } = prompt.dataset;
   form.addEventListener("submit", () => {
     // Untouched words are left to be written anew for the frame that is chosen.
     prompt.disabled = prompt.value === written;

@@ -9,6 +9,36 @@ export function tell(place, problem) {
   place.scrollIntoView({ block: "nearest" });
 }
 
+/** Says it beside the field that is meant, where the form has it; else in `place`. */
+export function blame(form, place, problem) {
+  quiet(form);
+  const field = problem.field && form.querySelector(`[data-field="${CSS.escape(problem.field)}"]`);
+  const control = field?.querySelector("input:not([type=hidden]), select");
+  if (!control) return tell(place, problem);
+  const words = (problem.detail ?? "").replace(new RegExp(`^(--)?${problem.field}[: ]*`), "");
+  const note = Object.assign(document.createElement("small"), { className: "beside", id: `${control.id}-wrong`, lang: "en", textContent: [words, problem.hint].filter(Boolean).join(" ") });
+  note.setAttribute("role", "alert");
+  field.classList.add("is-wrong");
+  field.append(note);
+  control.setAttribute("aria-invalid", "true");
+  control.setAttribute("aria-describedby", `${control.getAttribute("aria-describedby") ?? ""} ${note.id}`.trim());
+  for (let around = field.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  control.focus();
+  control.addEventListener("input", () => quiet(form), { once: true });
+}
+
+/** Takes back what was said beside fields. */
+function quiet(form) {
+  for (const field of form.querySelectorAll(".is-wrong")) {
+    field.classList.remove("is-wrong");
+    field.querySelector(".beside")?.remove();
+    const control = field.querySelector("[aria-invalid]");
+    control?.removeAttribute("aria-invalid");
+    const ids = (control?.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && document.getElementById(id));
+    control?.setAttribute("aria-describedby", ids.join(" "));
+  }
+}
+
 /** A name for a request, so that one that is sent twice makes one job. (`randomUUID` is for secure pages alone.) */
 export function named() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

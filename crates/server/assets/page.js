@@ -9,9 +9,71 @@ function dates(within) {
   }
 }
 
+/** The figure beside a slider. */
+function shares(within) {
+  for (const input of within.querySelectorAll(".field input[type=range]")) {
+    const output = within.querySelector(`output[for="${input.id}"]`);
+    if (!output) continue;
+    const tell = () => (output.textContent = Number(input.value).toFixed(2));
+    input.addEventListener("input", tell);
+    tell();
+  }
+}
+
+/** What the composer reads in the words for the mood, while they are written. */
+function mood(within) {
+  const input = within.querySelector("#mood");
+  const place = within.querySelector("[data-understood]");
+  if (!input || !place) return;
+  let resting = 0;
+  let asked = "";
+  const ask = async () => {
+    asked = input.value.trim();
+    if (!asked) return place.replaceChildren();
+    const words = asked;
+    const answer = await fetch(`/api/v1/mood?words=${encodeURIComponent(words.slice(0, 2000))}`).catch(() => null);
+    if (!answer?.ok || words !== asked) return;
+    const [{ understood, unknown }, { say }] = await Promise.all([answer.json(), import("./words.js")]);
+    const lines = [
+      understood.length ? say("mood.understood", { words: understood.join(", ") }) : "",
+      unknown.length ? say("mood.unknown", { words: unknown.join(", ") }) : "",
+    ];
+    place.textContent = lines.filter(Boolean).join(" ");
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(resting);
+    resting = setTimeout(ask, 300);
+  });
+  if (input.value) ask();
+}
+
+/** Older reels under those that are here, where the link to them was. */
+function reels(within) {
+  const list = within.querySelector(".past-all [data-reels]");
+  const link = within.querySelector("[data-older]");
+  link?.addEventListener("click", async (event) => {
+    event.preventDefault();
+    link.setAttribute("aria-busy", "true");
+    const answer = await fetch(link.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok) return location.assign(link.href);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    dates(fresh);
+    const more = [...fresh.querySelectorAll("[data-reels] > li")];
+    list.append(...more);
+    more[0]?.querySelector("a").focus();
+    const next = fresh.querySelector("[data-older]");
+    link.removeAttribute("aria-busy");
+    if (next) link.href = next.href;
+    else link.remove();
+  });
+}
+
 /** Brings what is on the page to life. */
 export async function awaken(within = document) {
   dates(within);
+  shares(within);
+  reels(within);
+  mood(within);
   const start = within.querySelector("[data-start]");
   if (start) (await import("./start.js")).start(start);
   const job = within.querySelector("[data-job]");

@@ -1,6 +1,6 @@
 // A tab's form: drop, send with progress, go on to the job.
 import { say } from "./words.js";
-import { named, tell } from "./jobs.js";
+import { blame, named, tell } from "./jobs.js";
 
 /** The names of chosen files where the hint stood. */
 function chosen(input) {
@@ -35,7 +35,7 @@ function send(form, data) {
     try { answer = JSON.parse(request.responseText); } catch { /* told below */ }
     if (request.status === 200 || request.status === 201) return location.assign(`/jobs/${answer.id}`);
     settle(false);
-    tell(wrong, answer);
+    blame(form, wrong, answer);
   };
   request.onerror = () => {
     settle(false);
@@ -66,6 +66,10 @@ export function start(form) {
     event.preventDefault();
     send(form, new FormData(form, event.submitter));
   });
+  // What the browser itself finds wrong is not left behind a closed door.
+  form.addEventListener("invalid", (event) => {
+    for (let around = event.target.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  }, true);
   for (const input of form.querySelectorAll("input[type=file]")) {
     const drop = input.closest(".drop");
     input.addEventListener("change", () => {

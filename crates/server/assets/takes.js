@@ -128,11 +128,11 @@ export function mix(context) {
   };
   const music = slider("music-volume", "mix.music", asked.music_volume ?? 1);
   const sounds = slider("sounds-volume", "mix.sounds", asked.sounds_volume ?? 1);
-  const original = make("select", { id: "mix-original" }, ["auto", "keep", "duck", "drop"].map((way) => make("option", { value: way === "auto" ? "" : way, selected: (asked.original ?? "auto") === way }, say(`option.original.${way}`))));
+  const original = make("select", { id: "mix-original" }, ["auto", "keep", "duck", "drop"].map((way) => make("option", { value: way, selected: (asked.original ?? "auto") === way }, say(`option.original.${way}`))));
   const controls = [music.input, sounds.input, original];
   const change = async () => {
     const options = { "music-volume": Number(music.input.value), "sounds-volume": Number(sounds.input.value) };
-    if (original.value) options.original = original.value;
+    options.original = original.value;
     status.textContent = say("mix.doing");
     const deliver = job.deliver.filter((extra) => !["stems", "report", "timeline"].includes(extra));
     const held = document.activeElement?.id;

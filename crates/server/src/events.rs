@@ -1,12 +1,13 @@
 //! Changes of jobs, told to whoever listens: one look at the database for all listeners together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::ServerError;
 use crate::history::{History, Job};
 
 /// How often the database is looked at while somebody listens.
@@ -40,43 +41,65 @@ impl Events {
         listeners.values().map(Sender::receiver_count).sum()
     }
 
-    fn wanted(&self) -> Vec<String> {
+    /// The jobs that somebody waits for, and the version that was told last.
+    fn wanted(&self) -> BTreeMap<String, i64> {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|_, sender| sender.receiver_count() > 0);
-        let open = |sender: &Sender| sender.borrow().as_ref().is_none_or(|job| !job.status.ended());
-        let mut ids: Vec<String> = listeners
-            .iter()
-            .filter(|(_, sender)| open(sender))
-            .map(|(id, _)| id.clone())
-            .collect();
-        ids.sort();
-        ids
+        let told = |(id, sender): (&String, &Sender)| match &*sender.borrow() {
+            Some(job) if job.status.ended() => None,
+            Some(job) => Some((id.clone(), job.version)),
+            None => None,
+        };
+        listeners.iter().filter_map(told).collect()
     }
 
-    fn tell(&self, jobs: Vec<Job>, asked: &[String]) {
+    fn tell(&self, job: Job) {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in asked {
-            let Some(sender) = listeners.get(id) else { continue };
-            match jobs.iter().find(|job| job.id == *id) {
-                Some(job) => sender.send_if_modified(|last| {
-                    let news = last.as_ref().is_none_or(|last| last.version != job.version);
-                    if news {
-                        *last = Some(Arc::new(job.clone()));
-                    }
-                    news
-                }),
-                // Forgotten meanwhile.
-                None => sender.send_if_modified(|last| last.take().is_some()),
-            };
+        if let Some(sender) = listeners.get(&job.id) {
+            sender.send_if_modified(|last| {
+                let news = last.as_ref().is_none_or(|last| last.version < job.version);
+                if news {
+                    *last = Some(Arc::new(job));
+                }
+                news
+            });
         }
+    }
+
+    /// Says that the job was forgotten.
+    fn gone(&self, id: &str) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = listeners.get(id) {
+            sender.send_if_modified(|last| last.take().is_some());
+        }
+    }
+
+    /// One look: the versions first, then those jobs alone that have changed.
+    async fn look(&self, history: &History, told: &BTreeMap<String, i64>) -> Result<(), ServerError> {
+        let ids: Vec<String> = told.keys().cloned().collect();
+        let now: BTreeMap<String, i64> = history.versions(&ids).await?.into_iter().collect();
+        let mut changed = Vec::new();
+        for (id, version) in told {
+            match now.get(id) {
+                Some(now) if now == version => {}
+                Some(_) => changed.push(id.clone()),
+                None => self.gone(id),
+            }
+        }
+        if !changed.is_empty() {
+            for job in history.several(&changed).await? {
+                self.tell(job);
+            }
+        }
+        Ok(())
     }
 
     /// Looks for changes until `stop`.
     pub(crate) async fn watch(self: Arc<Self>, history: History, stop: CancellationToken) {
         loop {
-            let ids = self.wanted();
+            let idle = self.wanted().is_empty();
             let wait = async {
-                if ids.is_empty() {
+                if idle {
                     self.somebody.notified().await;
                 } else {
                     tokio::time::sleep(LOOK).await;
@@ -86,13 +109,12 @@ impl Events {
                 () = stop.cancelled() => return,
                 () = wait => {}
             }
-            let ids = self.wanted();
-            if ids.is_empty() {
+            let told = self.wanted();
+            if told.is_empty() {
                 continue;
             }
-            match history.several(&ids).await {
-                Ok(jobs) => self.tell(jobs, &ids),
-                Err(why) => tracing::debug!(%why, "looking for changes failed"),
+            if let Err(why) = self.look(&history, &told).await {
+                tracing::debug!(%why, "looking for changes failed");
             }
         }
     }

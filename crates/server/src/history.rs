@@ -197,6 +197,8 @@ impl History {
                 pool.close().await;
                 let pool = SqlitePoolOptions::new()
                     .max_connections(8)
+                    // A file does not go away as a server does: no question before each question.
+                    .test_before_acquire(false)
                     .connect_with(options)
                     .await
                     .map_err(connecting)?;
@@ -348,19 +350,41 @@ impl History {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Job>, ServerError> {
-        let status = status.map_or("", Status::name);
-        let kind = kind.map_or("", Kind::name);
-        let binds = [
-            Bind::Text(status),
-            Bind::Text(kind),
-            Bind::Text(before.unwrap_or("")),
-            Bind::Number(limit),
-        ];
-        self.rows(
-            "WHERE ($1 = '' OR status = $1) AND ($2 = '' OR kind = $2) AND ($3 = '' OR id < $3) ORDER BY id DESC LIMIT $4",
-            &binds,
-        )
-        .await
+        // Only what is asked for is in the question, so that names are looked up in their index however long the history is.
+        let mut binds = Vec::new();
+        let mut wheres = Vec::new();
+        for (column, value) in [
+            ("status =", status.map(Status::name)),
+            ("kind =", kind.map(Kind::name)),
+            ("id <", before),
+        ] {
+            if let Some(value) = value {
+                binds.push(Bind::Text(value));
+                wheres.push(format!("{column} ${}", binds.len()));
+            }
+        }
+        let wheres = match wheres.as_slice() {
+            [] => String::new(),
+            wheres => format!("WHERE {} ", wheres.join(" AND ")),
+        };
+        binds.push(Bind::Number(limit));
+        let tail = format!("{wheres}ORDER BY id DESC LIMIT ${}", binds.len());
+        self.rows(&tail, &binds).await
+    }
+
+    /// The versions of those of `ids` that are there: the little that tells whether there is news.
+    pub(crate) async fn versions(&self, ids: &[String]) -> Result<Vec<(String, i64)>, ServerError> {
+        let list = serde_json::to_string(ids)?;
+        let text = match &self.database {
+            Database::Sqlite(_) => {
+                "SELECT id, version FROM synchresis_jobs WHERE id IN (SELECT value FROM json_each($1))"
+            }
+            Database::Postgres(_) => {
+                "SELECT id, version FROM synchresis_jobs WHERE id IN (SELECT json_array_elements_text($1::json))"
+            }
+        };
+        on!(&self.database, pool => sqlx::query_as::<_, (String, i64)>(text).bind(&list).fetch_all(pool).await)
+            .map_err(ServerError::database("looking for changes"))
     }
 
     /// Those of `ids` that are there.

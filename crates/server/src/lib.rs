@@ -6,6 +6,7 @@
 mod api;
 mod blobs;
 mod config;
+mod engines;
 mod error;
 mod events;
 mod guard;

@@ -12,15 +12,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::config::Config;
+use crate::engines::Engines;
 use crate::error::ServerError;
 use crate::events::Events;
 use crate::history::History;
+use crate::job::Kind;
 use crate::limits::Rate;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::queue;
 use crate::retention;
 use crate::runner::Runner;
-use crate::shop::Shop;
+use crate::shop::{Desk, Shop};
 
 /// Everything that answers need.
 #[derive(Debug, Clone)]
@@ -50,6 +53,15 @@ impl Deref for App {
     type Target = Parts;
     fn deref(&self) -> &Parts {
         &self.0
+    }
+}
+
+impl App {
+    /// Engines that could work here now. Folders are looked at: not where answers wait.
+    pub(crate) async fn engines(&self) -> Engines {
+        let desk = Desk::new(Arc::clone(&self.runner.shop), Progress::new(Kind::Watch));
+        let looked = tokio::task::spawn_blocking(move || crate::engines::here(&desk));
+        looked.await.unwrap_or_default()
     }
 }
 

@@ -17,6 +17,9 @@ use crate::tidy::Tidy;
 /// The longer side of the frames to choose from, pixels.
 pub(crate) const STILL_SIDE: u32 = 960;
 
+/// What stands for a job in a list.
+pub(crate) const THUMBNAIL: &str = "thumbnail.jpg";
+
 /// A file that was made.
 #[derive(Debug)]
 pub(crate) struct Product {
@@ -150,6 +153,7 @@ fn score(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Se
         filmstrip: place(Extra::Filmstrip, "filmstrip.jpg"),
         document: Some(document),
         audio: place(Extra::Wav, "sound.wav"),
+        thumbnail: Some(folder.join(THUMBNAIL)),
         force: true,
         ..Deliver::default()
     };
@@ -174,6 +178,7 @@ fn score(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Se
         "filmstrip.jpg",
         "filmstrip.json",
         "sound.wav",
+        THUMBNAIL,
     ] {
         made.add(name, folder.join(name));
     }
@@ -218,6 +223,7 @@ fn look(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Ser
     let deliver = Deliver {
         document: Some(earlier(files, folder)?),
         filmstrip,
+        thumbnail: Some(folder.join(THUMBNAIL)),
         force: true,
         ..Deliver::default()
     };
@@ -232,6 +238,7 @@ fn look(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Ser
     made.add("document.json", folder.join("document.json"));
     made.add("filmstrip.jpg", folder.join("filmstrip.jpg"));
     made.add("filmstrip.json", folder.join("filmstrip.json"));
+    made.add(THUMBNAIL, folder.join(THUMBNAIL));
     if request.deliver.contains(&Extra::Frames) {
         frames(&mut made, &outcome, clip, folder, world)?;
     }
@@ -293,6 +300,7 @@ fn film(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made, Ser
         told: told(&outcome, folder),
         ..Made::default()
     };
+    thumbnail(&mut made, &film, folder, world);
     made.add(&name, film);
     made.add("document.json", folder.join("document.json"));
     Ok(made)
@@ -320,7 +328,17 @@ fn evaluate(files: &Files<'_>, folder: &Path, world: &dyn World) -> Result<Made,
     };
     made.add("document.json", path);
     made.add("report.html", report);
+    thumbnail(&mut made, video, folder, world);
     Ok(made)
+}
+
+/// What stands for the film in a list. A job is as good without it.
+fn thumbnail(made: &mut Made, film: &Path, folder: &Path, world: &dyn World) {
+    let path = folder.join(THUMBNAIL);
+    match synchresis_studio::thumbnail(film, &path, world) {
+        Ok(()) => made.add(THUMBNAIL, path),
+        Err(why) => tracing::debug!(%why, "no thumbnail"),
+    }
 }
 
 /// What is told, but for where files were put: the client has them by other names.

@@ -161,12 +161,13 @@ impl Brief {
             "music-volume" => self.music_volume = gain(text).map_err(bad)?,
             "sounds-volume" => self.sounds_volume = gain(text).map_err(bad)?,
             "original" => {
-                self.original = Some(match text {
-                    "keep" => Original::Keep,
-                    "duck" => Original::Duck,
-                    "drop" => Original::Drop,
-                    _ => return Err(bad(format!("{text:?} is not keep, duck or drop"))),
-                });
+                self.original = match text {
+                    "auto" => None,
+                    "keep" => Some(Original::Keep),
+                    "duck" => Some(Original::Duck),
+                    "drop" => Some(Original::Drop),
+                    _ => return Err(bad(format!("{text:?} is not auto, keep, duck or drop"))),
+                };
             }
             "loudness" => self.loudness = loudness(text).map_err(bad)?,
             _ => return Err(bad("there is no such option".into())),

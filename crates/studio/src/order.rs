@@ -48,6 +48,8 @@ pub struct Deliver {
     pub waveform: Option<PathBuf>,
     /// JPEG of small pictures of the film side by side, and beside it, as `.json`, when each is shown.
     pub filmstrip: Option<PathBuf>,
+    /// JPEG that stands for the film in a list: moments of it side by side, 660 × 90 pixels.
+    pub thumbnail: Option<PathBuf>,
     /// The document: read if it is there, and written.
     pub document: Option<PathBuf>,
     /// Folder for the sampled frames.

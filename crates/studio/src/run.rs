@@ -120,6 +120,9 @@ impl Work<'_> {
         if let Some(path) = &deliver.filmstrip {
             stills::strip(&watch::filmstrip(&opened, world), path)?;
         }
+        if let Some(path) = &deliver.thumbnail {
+            stills::thumbnail_of(&watch::filmstrip(&opened, world), path)?;
+        }
         self.ledger.put(&tell::extraction(
             &seen.sighting,
             folder.as_ref().map(|f| f.display().to_string()),

@@ -46,6 +46,11 @@ pub fn shelves(world: &dyn World) -> Vec<Shelf> {
     weights::manifest().iter().map(each).collect()
 }
 
+/// The names of all models that can be pulled.
+pub fn shelf_names() -> impl Iterator<Item = &'static str> {
+    weights::manifest().iter().map(|entry| entry.name.as_str())
+}
+
 /// The model of this name.
 ///
 /// # Errors

@@ -69,7 +69,9 @@ pub(crate) async fn submit(
     if kind.is_some() {
         asked.kind = kind;
     }
-    let (request, inputs) = understand(app, &asked).await?;
+    let (request, inputs) = understand(app, &asked)
+        .await
+        .map_err(|problem| problem.sent(asked.sent()))?;
     let fingerprint = fingerprint(&request, &inputs)?;
     if let Some(key) = &key
         && let Some(job) = app.history.by_key(client, key).await?

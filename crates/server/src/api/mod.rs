@@ -4,6 +4,7 @@ pub(crate) mod artefacts;
 mod catalogue;
 mod follow;
 mod health;
+mod incoming;
 mod jobs;
 pub(crate) mod problem;
 mod reading;
@@ -73,6 +74,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(artefacts::frame))
         .routes(routes!(catalogue::styles))
         .routes(routes!(catalogue::engines))
+        .routes(routes!(catalogue::mood))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -9,6 +9,7 @@ use serde::Serialize;
 use synchresis_studio::StudioError;
 use utoipa::ToSchema;
 
+use super::upload::Sent;
 use crate::error::ServerError;
 
 /// What went wrong (RFC 9457).
@@ -31,6 +32,9 @@ pub(crate) struct Problem {
     field: Option<Box<str>>,
     #[serde(skip)]
     retry_after: Option<Duration>,
+    /// What was sent, for the page to show again.
+    #[serde(skip)]
+    sent: Option<Box<Sent>>,
 }
 
 impl Problem {
@@ -43,6 +47,7 @@ impl Problem {
             hint: None,
             field: None,
             retry_after: None,
+            sent: None,
         }
     }
 
@@ -59,6 +64,21 @@ impl Problem {
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    pub(crate) fn sent(mut self, sent: Sent) -> Self {
+        self.sent = Some(Box::new(sent));
+        self
+    }
+
+    /// What was sent when this came of it.
+    pub(crate) fn what(&self) -> Option<&Sent> {
+        self.sent.as_deref()
+    }
+
+    /// The option or field that is meant.
+    pub(crate) fn about(&self) -> Option<&str> {
+        self.field.as_deref()
     }
 
     /// The status.

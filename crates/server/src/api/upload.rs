@@ -1,6 +1,5 @@
 //! What a client sends: files and fields, streamed to disk under limits and looked at before they are kept.
 
-use std::io;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,11 +8,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use synchresis_studio::{Document, admit};
 use tempfile::NamedTempFile;
-use tokio::io::AsyncWriteExt;
 use utoipa::ToSchema;
 
+use super::incoming::Incoming;
 use super::problem::Problem;
 use super::view::OptionValue;
 use crate::error::ServerError;
@@ -32,9 +30,6 @@ const DOCUMENT: u64 = 64 << 20;
 /// Fields and files of one upload.
 const FIELDS: usize = 200;
 const FILES: usize = 100;
-
-/// First bytes that tell what a file is.
-const HEAD: usize = 4096;
 
 /// A job as JSON: everything but files. For another go at a job of the past, or for a document.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -98,7 +93,7 @@ pub(crate) struct JobForm {
     seed: Option<u64>,
 }
 
-/// A file on its way.
+/// A file that came.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) role: Role,
@@ -184,9 +179,9 @@ async fn read_json(app: &App, asked: JobRequest) -> Result<Asked, Problem> {
     let mut files = Vec::new();
     if let Some(document) = asked.document {
         let text = serde_json::to_vec(&document).map_err(ServerError::from)?;
-        let mut incoming = Incoming::begin(app)?;
+        let mut incoming = Incoming::begin(app, Role::Document)?;
         incoming.write(&text).await?;
-        files.push(incoming.finish(Role::Document, "document.json".into()).await?);
+        files.push(incoming.finish("document.json".into()).await?);
     }
     Ok(Asked {
         kind: asked.kind,
@@ -207,6 +202,7 @@ async fn read_form(app: &App, mut form: Multipart) -> Result<Asked, Problem> {
     let mut asked = Asked::default();
     let mut left = app.config.limits.upload_bytes;
     let mut fields = 0;
+    let mut refused = None;
     while let Some(field) = within(form.next_field()).await? {
         fields += 1;
         if fields > FIELDS || asked.files.len() >= FILES {
@@ -231,16 +227,50 @@ async fn read_form(app: &App, mut form: Multipart) -> Result<Asked, Problem> {
         };
         // A form's file field that was left empty comes as a file without name and bytes.
         let called = field.file_name().map(str::to_owned);
-        let received = receive(app, field, role, called.as_deref(), &mut left).await?;
-        asked.files.extend(received);
+        match receive(app, field, role, called.as_deref(), &mut left).await {
+            Ok(received) => asked.files.extend(received),
+            // The rest is read all the same, so that the form can be shown again as it was filled in.
+            Err(problem) if problem.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                refused.get_or_insert(problem.field(name));
+            }
+            Err(problem) => return Err(problem),
+        }
     }
-    Ok(asked)
+    if asked.from.is_none() {
+        // An empty field of a form that was filled in by hand is a field left out; of one that goes on from a job, cleared.
+        asked.options.retain(|name, values| {
+            matches!(name.as_str(), "prompt" | "mood") || values.iter().any(|value| !value.is_empty())
+        });
+    }
+    match refused {
+        Some(problem) => Err(problem.sent(asked.sent())),
+        None => Ok(asked),
+    }
+}
+
+/// What was sent beside files, so that a form can be shown again as it was filled in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sent {
+    pub(crate) options: Options,
+    pub(crate) from: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn sent(&self) -> Sent {
+        let mut options = self.options.clone();
+        if let Some(container) = &self.container {
+            options.insert("container".into(), vec![container.clone()]);
+        }
+        Sent {
+            options,
+            from: self.from.clone(),
+        }
+    }
 }
 
 fn put(asked: &mut Asked, name: &str, text: String) -> Result<(), Problem> {
     match name {
-        // An empty field of a form that was filled in by hand is a field left out.
-        _ if text.is_empty() && name != "prompt" && name != "mood" => {}
+        _ if text.is_empty() && !matches!(name, "prompt" | "mood" | "negative-prompt" | "hit") => {}
         "kind" => {
             asked.kind = Some(Kind::named(&text).ok_or_else(|| {
                 let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
@@ -307,7 +337,7 @@ async fn receive(
             .checked_sub(bytes)
             .ok_or_else(|| too_large(app.config.limits.upload_bytes))?;
         if incoming.is_none() {
-            incoming = Some(Incoming::begin(app)?);
+            incoming = Some(Incoming::begin(app, role)?);
         }
         if let Some(incoming) = &mut incoming {
             if role == Role::Document && incoming.bytes + bytes > DOCUMENT {
@@ -317,7 +347,7 @@ async fn receive(
         }
     }
     match incoming {
-        Some(incoming) => incoming.finish(role, shown(called, role)).await.map(Some),
+        Some(incoming) => incoming.finish(shown(called, role)).await.map(Some),
         None if called.is_none_or(str::is_empty) => Ok(None),
         None => {
             app.metrics.refused();
@@ -354,79 +384,6 @@ pub(crate) fn shown(called: Option<&str>, role: Role) -> String {
         }
     } else {
         clean.to_owned()
-    }
-}
-
-/// A file that grows on the disk, under a name of ours, and is gone when it is dropped.
-struct Incoming<'a> {
-    app: &'a App,
-    temporary: NamedTempFile,
-    file: tokio::fs::File,
-    hasher: blake3::Hasher,
-    head: Vec<u8>,
-    bytes: u64,
-}
-
-impl<'a> Incoming<'a> {
-    fn begin(app: &'a App) -> Result<Self, Problem> {
-        let folder = app.runner.shop.scratch();
-        let failed = |why| ServerError::file("taking an upload in", folder, why);
-        if let Ok(disk) = rustix::fs::statvfs(folder)
-            && disk.f_bavail.saturating_mul(disk.f_frsize) < app.config.limits.free_bytes
-        {
-            return Err(failed(io::Error::from(io::ErrorKind::StorageFull)).into());
-        }
-        let temporary = tempfile::Builder::new()
-            .prefix("upload-")
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        let file = temporary.reopen().map_err(failed)?;
-        Ok(Self {
-            app,
-            temporary,
-            file: tokio::fs::File::from_std(file),
-            hasher: blake3::Hasher::new(),
-            head: Vec::with_capacity(HEAD),
-            bytes: 0,
-        })
-    }
-
-    async fn write(&mut self, chunk: &[u8]) -> Result<(), Problem> {
-        let room = HEAD.saturating_sub(self.head.len());
-        self.head.extend(chunk.iter().take(room));
-        self.hasher.update(chunk);
-        self.bytes += chunk.len() as u64;
-        let folder = self.app.runner.shop.scratch();
-        self.file
-            .write_all(chunk)
-            .await
-            .map_err(|why| ServerError::file("taking an upload in", folder, why).into())
-    }
-
-    async fn finish(mut self, role: Role, name: String) -> Result<Received, Problem> {
-        let folder = self.app.runner.shop.scratch();
-        let failed = |why| ServerError::file("taking an upload in", folder, why);
-        self.file.flush().await.map_err(failed)?;
-        self.app.metrics.uploaded(self.bytes);
-        let refuse = |why: String| {
-            self.app.metrics.refused();
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{name}: {why}"))
-        };
-        let extension = if role == Role::Document {
-            let text = std::fs::read_to_string(self.temporary.path()).map_err(|_| refuse("not a document".into()))?;
-            Document::parse(&text).map_err(|why| refuse(why.to_string()))?;
-            "json"
-        } else {
-            admit(&self.head).map_err(refuse)?.extension
-        };
-        Ok(Received {
-            role,
-            name,
-            extension,
-            file: self.temporary,
-            blob: self.hasher.finalize().to_hex().to_string(),
-            bytes: self.bytes,
-        })
     }
 }
 

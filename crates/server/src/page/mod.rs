@@ -2,12 +2,14 @@
 //! pages drop, follow, play and re-mix.
 
 mod assets;
+mod fields;
 mod sample;
 mod view;
 mod words;
 
 use askama::Template;
-use axum::extract::{Form, Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Form, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -15,7 +17,8 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::view::{Asked, Keys, Login, Seen, Shown, Start};
+use self::fields::Filled;
+use self::view::{Keys, Login, Past, Seen, Shown, Start};
 use self::words::Tongue;
 use crate::api::problem::Problem;
 use crate::error::ServerError;
@@ -25,15 +28,19 @@ use crate::job::Kind;
 use crate::service::App;
 
 /// Jobs of the past that a tab shows.
-const PAST: i64 = 24;
+const PAST: i64 = 8;
 
-/// Routes of the page: a tab each, `/jobs/{id}`, `/login`, `/assets/…`, `/sample.mp4`.
+/// Jobs of the past on a page of their own.
+const PAGE: i64 = 40;
+
+/// Routes of the page: a tab each, `/jobs`, `/jobs/{id}`, `/login`, `/assets/…`, `/sample.mp4`.
 pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(video).post(submit))
         .route("/picture", get(picture).post(submit))
         .route("/film", get(film).post(submit))
         .route("/evaluate", get(evaluate).post(submit))
+        .route("/jobs", get(past))
         .route("/jobs/{id}", get(job).post(end))
         .route("/login", get(login).post(enter))
         .route("/assets/{*name}", get(assets::asset))
@@ -84,7 +91,20 @@ async fn evaluate(State(app): State<App>, tongue: Tongue) -> Result<Response, Pr
 /// A tab, and above it what was wrong with what was sent.
 async fn start(app: &App, tongue: Tongue, tab: &str, problem: Option<&Problem>) -> Result<Response, Problem> {
     let t = tongue.t;
-    let jobs = app.history.list(None, None, None, PAST).await?;
+    let (jobs, older) = page_of(app, None, PAST).await?;
+    let engines = app.engines().await;
+    let options = problem.and_then(Problem::what).map(|sent| &sent.options);
+    let filled = Filled {
+        t,
+        options,
+        problem,
+        engines: &engines,
+    };
+    let fields = match tab {
+        "film" => filled.film(),
+        _ => filled.score(tab == "picture"),
+    };
+    let look = options.and_then(|options| options.get("look")?.last());
     let template = Start {
         t,
         tab,
@@ -101,12 +121,49 @@ async fn start(app: &App, tongue: Tongue, tab: &str, problem: Option<&Problem>) 
         },
         wrong: problem.map_or("", Problem::detail),
         hint: problem.and_then(Problem::advice).unwrap_or_default(),
-        styles: view::styles(),
-        looks: view::looks(),
-        asked: Asked::new(None, tab == "picture"),
+        blame: fields.wrong(),
+        looks: view::looks(t, look.map(String::as_str)),
+        open: options.is_some_and(|options| !options.is_empty()),
+        fields: &fields,
         past: jobs.iter().map(|job| Seen::new(job, t)).collect(),
+        older,
     };
     Ok(page(tongue, problem.map_or(StatusCode::OK, Problem::status), &template))
+}
+
+/// Some jobs of the past, and the name of the last of them where there are older ones.
+async fn page_of(app: &App, before: Option<&str>, many: i64) -> Result<(Vec<Job>, String), Problem> {
+    let mut jobs = app.history.list(None, None, before, many + 1).await?;
+    let more = jobs.len() as i64 > many;
+    jobs.truncate(many as usize);
+    let older = jobs
+        .last()
+        .filter(|_| more)
+        .map_or_else(String::new, |job| job.id.clone());
+    Ok((jobs, older))
+}
+
+#[derive(Debug, Deserialize)]
+struct Turn {
+    before: Option<String>,
+}
+
+async fn past(
+    State(app): State<App>,
+    tongue: Tongue,
+    turn: Result<Query<Turn>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let t = tongue.t;
+    let before = turn.ok().and_then(|Query(turn)| turn.before);
+    let (jobs, older) = page_of(&app, before.as_deref(), PAGE).await?;
+    let template = Past {
+        t,
+        tab: "",
+        past: jobs.iter().map(|job| Seen::new(job, t)).collect(),
+        older,
+        newest: before.is_none(),
+    };
+    Ok(page(tongue, StatusCode::OK, &template))
 }
 
 async fn submit(
@@ -124,7 +181,14 @@ async fn submit(
     };
     match crate::api::submit(&app, &client, &headers, request, None).await {
         Ok(submitted) => Ok(Redirect::to(&format!("/jobs/{}", submitted.job.id)).into_response()),
-        Err(problem) => start(&app, tongue, tab, Some(&problem)).await,
+        Err(problem) => match problem.what().and_then(|sent| sent.from.as_deref()) {
+            // What was wrong with the choices at a desk is told at the desk.
+            Some(from) if found(&app, from).await.is_ok() => {
+                let job = found(&app, from).await?;
+                desk(&app, tongue, &job, Some(&problem)).await
+            }
+            _ => start(&app, tongue, tab, Some(&problem)).await,
+        },
     }
 }
 
@@ -141,10 +205,13 @@ async fn document(app: &App, job: &Job) -> Result<Value, Problem> {
     let Ok(path) = app.blobs.local(&document.blob, "json", &place).await else {
         return Ok(Value::Null);
     };
-    let text = tokio::fs::read(&path)
-        .await
-        .map_err(|why| ServerError::file("reading", &path, why))?;
-    Ok(serde_json::from_slice(&text).map_err(ServerError::from)?)
+    // A document of a long film is megabytes: not where answers wait.
+    let read = tokio::task::spawn_blocking(move || {
+        let text = std::fs::read(&path).map_err(|why| ServerError::file("reading", &path, why))?;
+        serde_json::from_slice(&text).map_err(ServerError::from)
+    });
+    let read = read.await;
+    Ok(read.map_err(|_| ServerError::Setting("reading a document: the reading thread failed".into()))??)
 }
 
 async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> Result<Response, Problem> {
@@ -154,13 +221,18 @@ async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> 
         }
         job => job?,
     };
-    let document = document(&app, &job).await?;
+    desk(&app, tongue, &job, None).await
+}
+
+/// A job as it stands, and at the desk what was wrong with what was sent from there.
+async fn desk(app: &App, tongue: Tongue, job: &Job, problem: Option<&Problem>) -> Result<Response, Problem> {
+    let document = document(app, job).await?;
     let text = |place: &str| {
         let value = document.pointer(place).and_then(Value::as_str);
         value.unwrap_or_default().to_owned()
     };
     let t = tongue.t;
-    let mut seen = Seen::new(&job, t);
+    let mut seen = Seen::new(job, t);
     let mut title = text("/cue_sheet/title");
     seen.english = !title.is_empty();
     if title.is_empty() {
@@ -170,6 +242,17 @@ async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> 
         .pointer("/footage/kind")
         .and_then(Value::as_str)
         .is_some_and(|kind| kind != "video");
+    let engines = app.engines().await;
+    let sent = problem.and_then(Problem::what).map(|sent| &sent.options);
+    let options = sent.unwrap_or(&job.request.options);
+    let fields = Filled {
+        t,
+        options: Some(options),
+        problem,
+        engines: &engines,
+    }
+    .score(still);
+    let given = |name: &str| options.get(name).and_then(|values| values.last()).cloned();
     let template = Shown {
         t,
         tab: match job.kind {
@@ -181,7 +264,11 @@ async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> 
         title,
         facts: view::facts(&document, t),
         words: text("/frame_description/description"),
-        prompt: text("/prompt_combiner/prompt"),
+        prompt: sent
+            .and_then(|_| given("prompt"))
+            .unwrap_or_else(|| text("/prompt_combiner/prompt")),
+        written: text("/prompt_combiner/prompt"),
+        frame: given("frame").unwrap_or_else(|| "auto".into()),
         seconds: document
             .pointer("/footage/duration_s")
             .and_then(Value::as_f64)
@@ -189,11 +276,14 @@ async fn job(State(app): State<App>, Path(id): Path<String>, tongue: Tongue) -> 
         verdict: text("/sync/verdict"),
         licence: text("/licences/summary"),
         licences: view::licences(&document),
-        styles: view::styles(),
-        asked: Asked::new(Some(&job), still),
+        still,
+        wrong: problem.map_or("", Problem::detail),
+        hint: problem.and_then(Problem::advice).unwrap_or_default(),
+        blame: fields.wrong(),
+        fields: &fields,
         job: seen,
     };
-    Ok(page(tongue, StatusCode::OK, &template))
+    Ok(page(tongue, problem.map_or(StatusCode::OK, Problem::status), &template))
 }
 
 async fn end(State(app): State<App>, Path(id): Path<String>) -> Result<Redirect, Problem> {

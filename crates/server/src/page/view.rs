@@ -3,76 +3,34 @@
 use askama::Template;
 use serde_json::Value;
 
+use super::fields::Fields;
 use super::words::Words;
 use crate::history::Job;
 use crate::job::{Extra, Kind, Role, Status};
+use crate::trade::THUMBNAIL;
 
-/// A style or a look to choose.
+/// A look to choose.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct LookView {
     pub(super) name: String,
     pub(super) label: String,
     pub(super) says: String,
+    pub(super) chosen: bool,
 }
 
-pub(super) fn styles() -> Vec<Choice> {
-    let styles = synchresis_studio::styles().iter().map(|style| Choice {
-        name: style.name.clone(),
-        label: style.name.replace('-', " "),
-        says: style.description.clone(),
-    });
-    styles.collect()
-}
-
-pub(super) fn looks() -> Vec<Choice> {
-    let looks = synchresis_studio::Look::ALL.iter().map(|look| Choice {
-        name: look.name().to_owned(),
-        label: look.name().to_owned(),
-        says: look.says().to_owned(),
+/// Every look; `chosen`, or the usual one, is marked.
+pub(super) fn looks(t: &Words, chosen: Option<&str>) -> Vec<LookView> {
+    let chosen = chosen.unwrap_or("pulse");
+    let looks = synchresis_studio::Look::ALL.iter().map(|look| {
+        let name = look.name();
+        LookView {
+            name: name.to_owned(),
+            label: t.get(&format!("look.{name}")).to_owned(),
+            says: t.get(&format!("look.{name}.says")).to_owned(),
+            chosen: name == chosen,
+        }
     });
     looks.collect()
-}
-
-/// What the fields of a brief stand at.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) mood: String,
-    pub(super) style: String,
-    pub(super) seed: String,
-    pub(super) takes: String,
-    pub(super) sounds: String,
-    pub(super) music_volume: String,
-    pub(super) sounds_volume: String,
-    pub(super) original: String,
-    pub(super) duration: String,
-    pub(super) drift: bool,
-    /// Whether a picture is asked about rather than a clip.
-    pub(super) still: bool,
-}
-
-impl Asked {
-    pub(super) fn new(job: Option<&Job>, still: bool) -> Self {
-        let value = |name: &str, usual: &str| {
-            let values = job.and_then(|job| job.request.options.get(name));
-            values
-                .and_then(|values| values.last())
-                .map_or(usual, String::as_str)
-                .to_owned()
-        };
-        Self {
-            mood: value("mood", ""),
-            style: value("style", ""),
-            seed: value("seed", "0"),
-            takes: value("takes", "1"),
-            sounds: value("sounds", "none"),
-            music_volume: value("music-volume", "1"),
-            sounds_volume: value("sounds-volume", "1"),
-            original: value("original", ""),
-            duration: value("duration", "12"),
-            drift: value("drift", "") == "true",
-            still,
-        }
-    }
 }
 
 /// A file to take home.
@@ -113,6 +71,8 @@ pub(super) struct Seen {
     pub(super) stages: Vec<Named>,
     pub(super) percent: u32,
     pub(super) ended: bool,
+    /// Whether it may come out better another time: it was stopped, or the machine was at fault.
+    pub(super) again: bool,
     pub(super) english: bool,
     pub(super) when: String,
     pub(super) day: String,
@@ -122,6 +82,7 @@ pub(super) struct Seen {
     pub(super) film: String,
     pub(super) picture: String,
     pub(super) strip: String,
+    pub(super) thumbnail: String,
     pub(super) third: String,
     pub(super) two_thirds: String,
     pub(super) medoid: String,
@@ -173,7 +134,7 @@ fn label(name: &str, t: &Words) -> Option<(String, String)> {
         return Some((format!("{} {rank}", t.get("file.take")), kind));
     }
     let key = match name {
-        "waveform.json" | "filmstrip.json" => return None,
+        "waveform.json" | "filmstrip.json" | THUMBNAIL => return None,
         "document.json" => "file.document",
         "music.mid" => "file.midi",
         "music.musicxml" => "file.musicxml",
@@ -234,6 +195,11 @@ impl Seen {
             stages: stages(job.kind).iter().map(|name| Named::new(name, "stage")).collect(),
             percent: (job.progress.clamp(0.0, 1.0) * 100.0) as u32,
             ended: job.status.ended(),
+            again: match job.status {
+                Status::Cancelled => true,
+                Status::Failed => job.failure.as_ref().is_some_and(|failure| failure.code != 3),
+                _ => false,
+            },
             english: false,
             when: format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
             day: format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC"),
@@ -247,6 +213,7 @@ impl Seen {
             film: film.map_or_else(String::new, |film| artefact(&film.name)),
             picture: first.map_or_else(String::new, |place| format!("/api/v1/jobs/{id}/inputs/{place}")),
             strip: artefact("filmstrip.jpg"),
+            thumbnail: artefact(THUMBNAIL),
             third: artefact("frame-33.jpg"),
             two_thirds: artefact("frame-66.jpg"),
             medoid: artefact("frame-medoid.jpg"),
@@ -330,10 +297,26 @@ pub(super) struct Start<'a> {
     pub(super) keys: Keys,
     pub(super) wrong: &'a str,
     pub(super) hint: &'a str,
-    pub(super) styles: Vec<Choice>,
-    pub(super) looks: Vec<Choice>,
-    pub(super) asked: Asked,
+    /// The field that something was wrong with: its name and its label.
+    pub(super) blame: Option<(&'a str, &'a str)>,
+    pub(super) looks: Vec<LookView>,
+    pub(super) fields: &'a Fields,
+    /// Whether the brief is shown at once.
+    pub(super) open: bool,
     pub(super) past: Vec<Seen>,
+    /// The last of `past`, where there are older ones.
+    pub(super) older: String,
+}
+
+/// What was done before, a page of it.
+#[derive(Template)]
+#[template(path = "history.html")]
+pub(super) struct Past<'a> {
+    pub(super) t: &'a Words,
+    pub(super) tab: &'a str,
+    pub(super) past: Vec<Seen>,
+    pub(super) older: String,
+    pub(super) newest: bool,
 }
 
 /// A job: how far it is, what to choose, what came of it.
@@ -347,12 +330,18 @@ pub(super) struct Shown<'a> {
     pub(super) facts: Vec<String>,
     pub(super) words: String,
     pub(super) prompt: String,
+    /// The prompt before anybody changed it.
+    pub(super) written: String,
+    pub(super) frame: String,
     pub(super) seconds: f64,
     pub(super) verdict: String,
     pub(super) licence: String,
     pub(super) licences: Vec<Licence>,
-    pub(super) styles: Vec<Choice>,
-    pub(super) asked: Asked,
+    pub(super) still: bool,
+    pub(super) wrong: &'a str,
+    pub(super) hint: &'a str,
+    pub(super) blame: Option<(&'a str, &'a str)>,
+    pub(super) fields: &'a Fields,
 }
 
 /// Where the token is asked for.

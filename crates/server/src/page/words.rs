@@ -37,9 +37,15 @@ impl Words {
     pub(super) fn get<'a>(&'a self, key: &'a str) -> &'a str {
         self.words.get(key).map_or(key, String::as_str)
     }
+
+    /// The words under `key`; nothing where there are none.
+    pub(super) fn maybe(&self, key: &str) -> &str {
+        self.words.get(key).map_or("", String::as_str)
+    }
 }
 
-fn spoken(lang: &str) -> Option<&'static Words> {
+/// The words of a language that there are words in.
+pub(super) fn spoken(lang: &str) -> Option<&'static Words> {
     static ALL: OnceLock<Vec<Words>> = OnceLock::new();
     ALL.get_or_init(|| LANGUAGES.into_iter().map(Words::read).collect())
         .iter()
@@ -145,6 +151,22 @@ mod tests {
     }
 
     #[test]
+    fn an_example_of_a_mood_is_not_understood() {
+        for lang in LANGUAGES {
+            let words = Words::read(lang);
+            let help = words.get("option.mood.help");
+            let listed = help
+                .split_once(':')
+                .map_or("", |(_, rest)| rest.split('.').next().unwrap_or_default());
+            for example in [words.get("option.mood.example"), listed] {
+                let read = synchresis_studio::read_mood(example);
+                assert!(read.understood.len() > 2, "{lang}: {example}");
+                assert_eq!(read.unknown, Vec::<String>::new(), "{lang}: {example}");
+            }
+        }
+    }
+
+    #[test]
     fn words_lack_in_one_language() {
         let english = Words::read("en");
         let italian = Words::read("it");
@@ -157,7 +179,17 @@ mod tests {
     #[test]
     fn a_template_or_a_script_asks_for_words_that_there_are_not() {
         let english = Words::read("en");
-        for name in ["base.html", "start.html", "job.html", "options.html", "login.html"] {
+        for name in [
+            "base.html",
+            "field.html",
+            "history.html",
+            "job.html",
+            "login.html",
+            "options.html",
+            "reels.html",
+            "start.html",
+            "wrong.html",
+        ] {
             let path = format!("{}/src/page/templates/{name}", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(&path).expect("a template");
             for (_, rest) in text

@@ -42,12 +42,12 @@ async function pictureOf(page, name) {
   } else await page.screenshot({ path: `${pictures}/page-${name}.png` });
 }
 
-async function clean(page, name) {
+async function clean(page, name, shot = name) {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(150);
     assert.deepEqual(await violations(page), [], `${name}, ${colorScheme}`);
-    if (pictures && colorScheme === (name === "film" || name === "judged" ? "dark" : "light")) await pictureOf(page, name);
+    if (pictures && !shot.includes(" ") && colorScheme === (["film", "judged", "history"].includes(shot) ? "dark" : "light")) await pictureOf(page, shot);
   }
   await page.emulateMedia({ colorScheme: "light" });
   ok(`axe finds nothing: ${name}`);
@@ -83,6 +83,32 @@ for (const [path, name] of [["/", "video"], ["/picture", "picture"], ["/film", "
   await clean(page, name);
   await still(name);
 }
+
+// Everything the command has is asked for behind two doors; what is wrong is told beside its field, with nothing lost.
+for (const [path, name] of [["/", "video"], ["/picture", "picture"], ["/film", "film"]]) {
+  await page.goto(url + path);
+  for (const door of await page.locator("details > summary").all()) await door.click();
+  await clean(page, `${name} with all its fields`, name === "video" ? "fields" : "no picture");
+}
+await page.goto(url);
+for (const door of await page.locator("details > summary").all()) await door.click();
+for (const name of ["loudness", "hit", "negative-prompt", "soundbank", "music", "container"]) assert.ok(await page.locator(`#${name}`).isVisible(), name);
+await page.fill("#mood", "calma, pianoforte, quux");
+await page.waitForFunction(() => /quux/.test(document.querySelector("[data-understood]").textContent));
+assert.match(await page.locator("[data-understood]").textContent(), /Understood: calma, pianoforte\. Not understood: quux\./);
+ok("words for the mood are read while they are written, in any language");
+await page.fill("#loudness", "loud");
+await page.fill("#hit", "1, soon");
+await page.setInputFiles("#file", clip);
+await page.getByRole("button", { name: "Score it at once" }).click();
+await page.waitForSelector(".beside");
+assert.match(await page.locator("[data-field=hit] .beside, [data-field=loudness] .beside").textContent(), /is not a/);
+assert.equal(await page.locator("[aria-invalid]").count(), 1);
+assert.ok(await page.locator("[aria-invalid]").evaluate((field) => field === document.activeElement));
+assert.equal(await page.inputValue("#loudness"), "loud");
+await clean(page, "a field that is wrong");
+complaints.splice(0, complaints.length, ...complaints.filter((line) => !/422/.test(line)));
+ok("what is wrong is told beside its field");
 
 // Two languages: what the browser prefers, and a switch that is remembered.
 await page.goto(url);
@@ -233,6 +259,16 @@ assert.match(await page.locator(".wrong").first().textContent(), /no such job/);
 complaints.splice(0, complaints.length, ...complaints.filter((line) => !/404/.test(line)));
 await page.goto(url);
 
+// All reels, with a light picture each, in their places before they are there.
+await page.goto(`${url}/jobs`);
+await page.waitForFunction(() => [...document.querySelectorAll(".reel img")].slice(0, 3).every((image) => image.naturalWidth === 660));
+await clean(page, "history");
+await still("history");
+const weights = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("thumbnail.jpg")).map(({ encodedBodySize }) => encodedBodySize));
+assert.ok(weights.length >= 3 && weights.every((bytes) => bytes < 40_000), `${weights}`);
+await page.goto(url);
+ok("a thumbnail is light and shifts nothing");
+
 // The history is there, and a phone has no sideways scroll.
 assert.ok((await page.locator(".reel").count()) >= 5);
 ok("what was done before is listed");
@@ -248,10 +284,22 @@ await clean(small, "phone");
 await phone.close();
 ok("it fits a phone");
 
-// Without scripts: upload, wait, download.
+// Without scripts: upload, wait, download; and what is wrong is told beside its field, with what was filled in.
 const plain = await open({ javaScriptEnabled: false, acceptDownloads: true });
 const bare = await plain.newPage();
 await bare.goto(url);
+for (const door of await bare.locator("details > summary").all()) await door.click();
+await bare.fill("#loudness", "loud");
+await bare.fill("#mood", "tense & dark");
+await bare.setInputFiles("#file", clip);
+await bare.getByRole("button", { name: "Score it at once" }).click();
+assert.match(await bare.locator("#loudness-wrong").textContent(), /"loud" is not a loudness/);
+assert.equal(await bare.inputValue("#loudness"), "loud");
+assert.equal(await bare.inputValue("#mood"), "tense & dark");
+assert.ok(await bare.locator("#loudness").isVisible());
+await bare.getByRole("link", { name: "Loudness" }).click();
+await bare.goto(url);
+ok("without scripts a field is told wrong as well");
 await bare.setInputFiles("#file", clip);
 await bare.getByRole("button", { name: "Score it at once" }).click();
 await bare.waitForSelector(".files a", { timeout: 180_000 });
