@@ -20,8 +20,8 @@ struct Tape {
 impl Player for Tape {
     fn play(&mut self, (left, right): (&mut [f32], &mut [f32])) -> bool {
         for (l, r) in left.iter_mut().zip(right) {
-            *l += self.tape[self.at];
-            *r += self.tape[self.at + 1];
+            *l = self.tape[self.at];
+            *r = self.tape[self.at + 1];
             self.at = (self.at + 1) % (self.tape.len() - 1);
         }
         true

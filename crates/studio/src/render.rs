@@ -20,7 +20,7 @@ use crate::sections::{AudioGeneration, Licence, SoundGeneration};
 use crate::world::World;
 
 /// Version of the voices and the desk.
-const RENDER: u32 = 7;
+const RENDER: u32 = 8;
 
 /// Banks that may be used without asking, best first: their licences ask nothing of the film.
 const FREE_BANKS: &[&str] = &[

@@ -9,12 +9,13 @@ use super::loudness::{CELL, Gate, KWeighting};
 use super::peak::largest;
 use super::source::Sink;
 use super::spaces::{Spaces, Sums};
-use super::strip::{self, GROUP, Group, Stereo, SumFrame, silent};
-use crate::lanes::{Arithmetic, add, widened};
+use super::strip::{self, GROUP, Group, Stereo, silent};
+use crate::lanes::{Arithmetic, widened};
 use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
-/// Frames between two meetings of the threads: whole blocks, cells and reverb chunks.
-const SPAN: usize = 6 * BLOCK;
+/// Frames between two meetings of the threads: whole blocks, cells and reverb chunks; and few enough that what a dozen tracks
+/// played is still near when the desk wants it.
+const SPAN: usize = 3 * BLOCK;
 
 /// The longest piece, seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
@@ -42,7 +43,6 @@ pub struct Rendered {
 struct Stem {
     spaces: Spaces,
     bus: MonoBelow,
-    frames: Vec<SumFrame>,
     sums: Sums,
     wet: Stereo,
     out: Stereo,
@@ -79,7 +79,8 @@ pub fn render(
     while at < frames {
         watch.check()?;
         let n = (frames - at).min(SPAN as u64) as usize;
-        desk.span(&mut players, at, n);
+        // Within the pool as a whole: each step of it would else be handed over to another thread and waited for.
+        rayon::scope(|_| desk.span(&mut players, at, n));
         sink(&desk.interleaved[..2 * n])?;
         if let Some(stems) = stems.as_deref_mut() {
             desk.stems(n, stems)?;
@@ -94,7 +95,6 @@ pub fn render(
 struct Desk {
     played: Vec<(Stereo, bool)>,
     groups: Vec<Group>,
-    total: Vec<SumFrame>,
     sums: Sums,
     wet: Stereo,
     spaces: Spaces,
@@ -118,7 +118,6 @@ impl Desk {
         let stem = || Stem {
             spaces: Spaces::new(SPAN),
             bus: MonoBelow::new(),
-            frames: vec![[0.0; 8]; SPAN],
             sums: Sums::new(SPAN),
             wet: silent(SPAN),
             out: silent(SPAN),
@@ -126,7 +125,6 @@ impl Desk {
         Self {
             played: (0..tracks).map(|_| (silent(SPAN), false)).collect(),
             groups: strip::groups(score, SPAN, apart),
-            total: vec![[0.0; 8]; SPAN],
             sums: Sums::new(SPAN),
             wet: silent(SPAN),
             spaces: Spaces::new(SPAN),
@@ -155,8 +153,6 @@ impl Desk {
             .par_iter_mut()
             .zip(&mut self.played)
             .for_each(|(player, ([l, r], sounded))| {
-                l[..n].fill(0.0);
-                r[..n].fill(0.0);
                 *sounded = false;
                 for (l, r) in l[..n].chunks_mut(BLOCK).zip(r[..n].chunks_mut(BLOCK)) {
                     *sounded |= player.play((l, r));
@@ -167,12 +163,9 @@ impl Desk {
             .zip(self.played.par_chunks(GROUP))
             .for_each(|(g, p)| g.process(p, n));
         // In the order of the groups, whoever was ready first.
-        let total = &mut self.total[..n];
-        total.fill([0.0; 8]);
-        for group in self.groups.iter().filter(|g| g.sounded) {
-            add(total.as_flattened_mut(), group.sums.as_flattened());
-        }
-        self.spaces.answer(total, &mut self.sums, &mut self.wet);
+        let sounding = self.groups.iter().filter(|g| g.sounded);
+        self.sums.collect(sounding.map(|g| &g.sums), n);
+        self.spaces.answer(&mut self.sums, &mut self.wet, n);
         let [gain_dry, gain_wet, gain_all] = &mut self.gains;
         self.envelope
             .fill(at, &mut gain_dry[..n], &mut gain_wet[..n], &mut gain_all[..n]);
@@ -281,11 +274,13 @@ impl Stem {
         let [gain_dry, gain_wet, gain_all] = gains;
         let (room, hall) = group.sends(i);
         let track = &group.tracks[i];
-        let frames = &mut self.frames[..n];
-        for (frame, (l, r)) in frames.iter_mut().zip(track[0].iter().zip(&track[1])) {
-            *frame = [0.0, 0.0, room * l, room * r, hall * l, hall * r, 0.0, 0.0];
+        for (side, track) in track.iter().enumerate() {
+            for (t, x) in track[..n].iter().enumerate() {
+                self.sums.room[side][t] = room * x;
+                self.sums.hall[side][t] = hall * x;
+            }
         }
-        self.spaces.answer(frames, &mut self.sums, &mut self.wet);
+        self.spaces.answer(&mut self.sums, &mut self.wet, n);
         let [left, right] = &mut self.out;
         let (left, right) = (&mut left[..n], &mut right[..n]);
         for ((out, track), wet) in [&mut *left, &mut *right].into_iter().zip(track).zip(&self.wet) {

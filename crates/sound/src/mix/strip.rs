@@ -4,7 +4,8 @@ use synchresis_cue::{Layer, Score, Track, VoiceFamily, decibel_to_gain, voice};
 
 use super::biquad::{Biquad, Cascade};
 use super::loudness::CELL;
-use crate::lanes::{Arithmetic, widened};
+use super::spaces::Sums;
+use crate::lanes::{Arithmetic, Octet, widened};
 
 /// Tracks in a group.
 pub(super) const GROUP: usize = 4;
@@ -184,9 +185,6 @@ fn send(amount: f64) -> f32 {
     }
 }
 
-/// A frame of what goes on: left and right dry, to the room, to the hall; the last two lanes are empty.
-pub(super) type SumFrame = [f32; LANES];
-
 /// Up to four strips, filtered side by side.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -195,11 +193,9 @@ pub(super) struct Group {
     levellers: Vec<Leveller>,
     matrices: Vec<[f32; 4]>,
     sends: Vec<(f32, f32)>,
-    /// What each lane gives to each lane of the sums.
-    desk: [SumFrame; LANES],
-    lanes: Vec<[f32; LANES]>,
-    /// What the group adds, valid after [`Group::process`].
-    pub(super) sums: Vec<SumFrame>,
+    lanes: Vec<Octet>,
+    /// What the group adds, valid after [`Group::process`] where it sounded.
+    pub(super) sums: Sums,
     /// Each track alone after its strip, valid after [`Group::process`] where they are wanted.
     pub(super) tracks: Vec<Stereo>,
     /// Whether anything sounded in the last [`Group::process`].
@@ -249,22 +245,14 @@ impl Group {
             matrices.push(matrix(track.pan, t.width, level(track.level_db + TRIM_DB) / t.drive));
             sends.push((send(track.room), send(track.hall)));
         }
-        let mut desk = [[0.0; LANES]; LANES];
-        for (i, (m, (room, hall))) in matrices.iter().zip(&sends).enumerate() {
-            for (from, [to_left, to_right]) in [[m[0], m[2]], [m[1], m[3]]].into_iter().enumerate() {
-                let (l, r) = (to_left, to_right);
-                desk[2 * i + from] = [l, r, room * l, room * r, hall * l, hall * r, 0.0, 0.0];
-            }
-        }
         Self {
             filters,
             drive,
             levellers,
             matrices,
             sends,
-            desk,
             lanes: vec![[0.0; LANES]; frames],
-            sums: vec![[0.0; LANES]; frames],
+            sums: Sums::new(frames),
             tracks: if apart {
                 tracks.iter().map(|_| silent(frames)).collect()
             } else {
@@ -285,11 +273,7 @@ impl Group {
         }
         let lanes = &mut self.lanes[..frames];
         // A part at a time, so that what one step leaves is still near when the next one wants it.
-        for ((start, lanes), sums) in (0..)
-            .step_by(PART)
-            .zip(lanes.chunks_mut(PART))
-            .zip(self.sums.chunks_mut(PART))
-        {
+        for (start, lanes) in (0..).step_by(PART).zip(lanes.chunks_mut(PART)) {
             let mut signals = [&SILENCE[..lanes.len()]; LANES];
             for (pair, ([l, r], sounded)) in signals.as_chunks_mut::<2>().0.iter_mut().zip(played) {
                 if *sounded {
@@ -299,7 +283,7 @@ impl Group {
             }
             side_by_side(signals, lanes);
             self.filters.process(lanes);
-            for (cell, sums) in lanes.chunks_mut(CELL).zip(sums.chunks_mut(CELL)) {
+            for (start, cell) in (start..).step_by(CELL).zip(lanes.chunks_mut(CELL)) {
                 let peaks = peaks(cell);
                 let (mut from, mut to) = (self.drive, self.drive);
                 for (i, leveller) in self.levellers.iter_mut().enumerate() {
@@ -310,11 +294,13 @@ impl Group {
                         to[lane] *= after;
                     }
                 }
+                saturate(cell, &from, &to);
+                let sums = self.sums.part(start..start + cell.len());
                 match self.levellers.len() {
-                    1 => sum::<1>(cell, &from, &to, &self.desk, sums),
-                    2 => sum::<2>(cell, &from, &to, &self.desk, sums),
-                    3 => sum::<3>(cell, &from, &to, &self.desk, sums),
-                    _ => sum::<GROUP>(cell, &from, &to, &self.desk, sums),
+                    1 => sum::<1>(cell, &self.matrices, &self.sends, sums),
+                    2 => sum::<2>(cell, &self.matrices, &self.sends, sums),
+                    3 => sum::<3>(cell, &self.matrices, &self.sends, sums),
+                    _ => sum::<GROUP>(cell, &self.matrices, &self.sends, sums),
                 }
             }
         }
@@ -334,18 +320,22 @@ impl Group {
 
 widened! {
     /// Signals to frames; what is no sample is taken out.
-    fn side_by_side(signals: [&[f32]; LANES], lanes: &mut [[f32; LANES]]) {
+    fn side_by_side(signals: [&[f32]; LANES], lanes: &mut [Octet]) {
         let n = lanes.len();
-        let signals = signals.map(|signal| &signal[..n]);
-        for (t, lane) in lanes.iter_mut().enumerate() {
-            *lane = std::array::from_fn(|i| sane(signals[i][t]));
+        let signals = signals.map(|signal| signal[..n].as_chunks::<8>());
+        let (blocks, rest) = lanes.as_chunks_mut::<8>();
+        for (t, block) in blocks.iter_mut().enumerate() {
+            *block = Unit::transposed(&std::array::from_fn(|i| signals[i].0[t].map(sane)));
+        }
+        for (t, lane) in rest.iter_mut().enumerate() {
+            *lane = std::array::from_fn(|i| sane(signals[i].1[t]));
         }
     }
 }
 
 widened! {
     /// The largest magnitude of each lane.
-    fn peaks(cell: &[[f32; LANES]]) -> [f32; LANES] {
+    fn peaks(cell: &[Octet]) -> Octet {
         let mut peaks = [0.0f32; LANES];
         for lane in cell {
             for i in 0..LANES {
@@ -358,29 +348,56 @@ widened! {
 }
 
 widened! {
-    /// Saturates a cell, in place, behind a gain on its way from one value to another in each lane; and what each lane of the first
-    /// `USED` tracks then gives to the sums.
-    fn sum<const USED: usize>(
-        cell: &mut [[f32; LANES]],
-        from: &[f32; LANES],
-        to: &[f32; LANES],
-        desk: &[SumFrame; LANES],
-        sums: &mut [SumFrame],
-    ) {
+    /// Saturates a cell, in place, behind a gain on its way from one value to another in each lane.
+    fn saturate(cell: &mut [Octet], from: &Octet, to: &Octet) {
         let share = 1.0 / cell.len() as f32;
-        let step: [f32; LANES] = std::array::from_fn(|i| (to[i] - from[i]) * share);
-        for (t, (lane, sum)) in cell.iter_mut().zip(sums).enumerate() {
+        let step: Octet = std::array::from_fn(|i| (to[i] - from[i]) * share);
+        for (t, lane) in cell.iter_mut().enumerate() {
             let t = (t + 1) as i32 as f32;
-            *lane = std::array::from_fn(|i| saturate::<Unit>(lane[i] * Unit::fused(step[i], t, from[i])));
-            let mut total = [[0.0; LANES]; 2];
-            for pair in 0..USED {
-                for side in 0..2 {
-                    for to in 0..LANES {
-                        total[side][to] = Unit::fused(desk[2 * pair + side][to], lane[2 * pair + side], total[side][to]);
+            *lane = std::array::from_fn(|i| bend::<Unit>(lane[i] * Unit::fused(step[i], t, from[i])));
+        }
+    }
+}
+
+widened! {
+    /// What the first `USED` tracks of a cell give to the sums.
+    fn sum<const USED: usize>(cell: &[Octet], matrices: &[[f32; 4]], sends: &[(f32, f32)], sums: [&mut [f32]; 6]) {
+        let (Some(matrices), Some(sends)) = (matrices.first_chunk::<USED>(), sends.first_chunk::<USED>()) else {
+            return;
+        };
+        let mut sums = sums.map(|sum| sum.chunks_mut(8));
+        for frames in cell.chunks(8) {
+            let signals = match frames.as_array::<8>() {
+                Some(block) => Unit::transposed(block),
+                None => std::array::from_fn(|i| std::array::from_fn(|t| frames.get(t).map_or(0.0, |frame| frame[i]))),
+            };
+            let mut total = [[0.0f32; 8]; 6];
+            for track in 0..USED {
+                let (l, r, m) = (&signals[2 * track], &signals[2 * track + 1], &matrices[track]);
+                let left: Octet = std::array::from_fn(|t| Unit::fused(m[0], l[t], m[1] * r[t]));
+                let right: Octet = std::array::from_fn(|t| Unit::fused(m[2], l[t], m[3] * r[t]));
+                let (room, hall) = sends[track];
+                for t in 0..8 {
+                    total[0][t] += left[t];
+                    total[1][t] += right[t];
+                }
+                for t in 0..8 {
+                    total[2][t] = Unit::fused(room, left[t], total[2][t]);
+                    total[3][t] = Unit::fused(room, right[t], total[3][t]);
+                }
+                for t in 0..8 {
+                    total[4][t] = Unit::fused(hall, left[t], total[4][t]);
+                    total[5][t] = Unit::fused(hall, right[t], total[5][t]);
+                }
+            }
+            for (sum, total) in sums.iter_mut().zip(&total) {
+                if let Some(sum) = sum.next() {
+                    match sum.as_mut_array::<8>() {
+                        Some(whole) => *whole = *total,
+                        None => sum.copy_from_slice(&total[..sum.len()]),
                     }
                 }
             }
-            *sum = std::array::from_fn(|to| total[0][to] + total[1][to]);
         }
     }
 }
@@ -393,7 +410,7 @@ fn sane(x: f32) -> f32 {
 
 /// x − x³/3, which bends softly to ±2/3 and stays there.
 #[inline(always)]
-fn saturate<U: Arithmetic>(x: f32) -> f32 {
+fn bend<U: Arithmetic>(x: f32) -> f32 {
     // Two selects rather than `clamp`: these become one instruction each for all lanes.
     let x = if x < 1.0 { x } else { 1.0 };
     let x = if x > -1.0 { x } else { -1.0 };

@@ -208,11 +208,11 @@ fn sine(turn: f32) -> f32 {
     -(0.225 * (y * y.abs() - y) + y)
 }
 
-/// A one-shot ready to play: what a soft blow and what a hard blow brings out, interleaved left and right.
+/// A one-shot ready to play: what a soft blow and what a hard blow brings out, left and right of each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OneShot {
-    pub(crate) body: Vec<[f32; 2]>,
-    pub(crate) bright: Vec<[f32; 2]>,
+    pub(crate) body: [Vec<f32>; 2],
+    pub(crate) bright: [Vec<f32>; 2],
 }
 
 impl OneShot {
@@ -226,9 +226,9 @@ impl OneShot {
 }
 
 /// A small feedback-delay room (four lines, Householder mix) after equal-power panning.
-fn place(mono: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -> Vec<[f32; 2]> {
+fn place(mono: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -> [Vec<f32>; 2] {
     if mono.wave.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
     let angle = (pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
     let (gl, gr) = (
@@ -236,14 +236,15 @@ fn place(mono: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -
         angle.sin() * std::f32::consts::SQRT_2,
     );
     let tail = if room > 0.0 { (room_s * RATE) as usize } else { 0 };
-    let mut out = vec![[0.0; 2]; mono.wave.len() + tail];
+    let mut out = [vec![0.0; mono.wave.len() + tail], vec![0.0; mono.wave.len() + tail]];
+    let [left, right] = &mut out;
     if room > 0.0 {
         let lengths = [397usize, 523, 661, 811].map(|n| n + (chance.unit() * 30.0) as usize);
         let mut lines = lengths.map(|n| vec![0.0f32; n]);
         let mut at = [0usize; 4];
         let mut damp = [0.0f32; 4];
         let feed = lengths.map(|n| 10f32.powf(-3.0 * n as f32 / RATE / room_s.max(0.05)));
-        for (i, o) in out.iter_mut().enumerate() {
+        for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
             let x = mono.wave.get(i).copied().unwrap_or(0.0);
             let mut y = [0.0; 4];
             for j in 0..4 {
@@ -255,20 +256,19 @@ fn place(mono: &Canvas, pan: f32, room: f32, room_s: f32, chance: &mut Chance) -
                 lines[j][at[j]] = x + y[j] - sum;
                 at[j] = if at[j] + 1 == lengths[j] { 0 } else { at[j] + 1 };
             }
-            o[0] = room * (y[0] + 0.6 * y[2] - 0.4 * y[3]);
-            o[1] = room * (y[1] + 0.6 * y[3] - 0.4 * y[2]);
+            *l = room * (y[0] + 0.6 * y[2] - 0.4 * y[3]);
+            *r = room * (y[1] + 0.6 * y[3] - 0.4 * y[2]);
         }
     }
-    for (o, x) in out.iter_mut().zip(&mono.wave) {
-        o[0] += x * gl;
-        o[1] += x * gr;
-    }
     let fade = (RATE * 0.02) as usize;
-    let from = out.len().saturating_sub(fade);
-    for (i, o) in out.iter_mut().skip(from).enumerate() {
-        let gain = 1.0 - i as f32 / fade as f32;
-        o[0] *= gain;
-        o[1] *= gain;
+    for (side, gain) in [(left, gl), (right, gr)] {
+        for (o, x) in side.iter_mut().zip(&mono.wave) {
+            *o += x * gain;
+        }
+        let from = side.len().saturating_sub(fade);
+        for (i, o) in side.iter_mut().skip(from).enumerate() {
+            *o *= 1.0 - i as f32 / fade as f32;
+        }
     }
     out
 }

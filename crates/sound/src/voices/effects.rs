@@ -5,6 +5,7 @@ use super::filter::{Svf, SvfShape};
 use super::noise::{Chance, White};
 use super::track::{Control, Frame, Gesture, Instrument, QUANTUM, hertz};
 use crate::SAMPLE_RATE;
+use crate::lanes::add;
 
 /// Draws a one-shot effect for a pitch: the pitch sets the size (higher is smaller).
 pub(crate) fn draw(name: &str, pitch: u8, chance: &mut Chance) -> OneShot {
@@ -103,12 +104,9 @@ fn sparkle(hz: f32, chance: &mut Chance) -> OneShot {
         bell.noise(at, Pass::High(7000.0), 0.0004, 0.02, 0.12, chance);
         bell.trim();
         let one = OneShot::new(&bell, &Canvas::new(0.0), chance.sign() * 0.8, 0.2, 0.6, chance);
-        if out.body.len() < one.body.len() {
-            out.body.resize(one.body.len(), [0.0; 2]);
-        }
-        for (o, x) in out.body.iter_mut().zip(&one.body) {
-            o[0] += x[0];
-            o[1] += x[1];
+        for (out, one) in out.body.iter_mut().zip(&one.body) {
+            out.resize(out.len().max(one.len()), 0.0);
+            add(out, one);
         }
     }
     out

@@ -117,11 +117,10 @@ impl Kit {
 }
 
 widened! {
-    /// Adds a drawn sound.
-    fn add(part: &[[f32; 2]], gain: f32, left: &mut [f32], right: &mut [f32]) {
-        for ((l, r), x) in left.iter_mut().zip(right.iter_mut()).zip(part) {
-            *l = Unit::fused(x[0], gain, *l);
-            *r = Unit::fused(x[1], gain, *r);
+    /// Adds one side of a drawn sound.
+    fn add(part: &[f32], gain: f32, out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(part) {
+            *out = Unit::fused(*x, gain, *out);
         }
     }
 }
@@ -183,21 +182,25 @@ impl Instrument for Kit {
             let hit = &mut self.hits[i];
             let from = hit.wait;
             hit.wait = 0;
-            let left = hit.shot.body.len().max(hit.shot.bright.len()).saturating_sub(hit.at);
+            let left = hit.shot.body[0]
+                .len()
+                .max(hit.shot.bright[0].len())
+                .saturating_sub(hit.at);
             let n = (QUANTUM - from).min(left);
             for (part, gain) in [(&hit.shot.body, hit.body), (&hit.shot.bright, hit.bright)] {
-                let Some(part) = part.get(hit.at..) else { continue };
-                if hit.choke {
-                    let l = out.l[from..from + n].iter_mut();
-                    let r = out.r[from..from + n].iter_mut();
-                    let mut fade = hit.fade;
-                    for ((l, r), x) in l.zip(r).zip(part) {
-                        *l += x[0] * gain * fade;
-                        *r += x[1] * gain * fade;
-                        fade *= 0.996;
+                for (part, out) in part.iter().zip([&mut out.l, &mut out.r]) {
+                    let (Some(part), out) = (part.get(hit.at..), &mut out[from..from + n]) else {
+                        continue;
+                    };
+                    if hit.choke {
+                        let mut fade = hit.fade;
+                        for (out, x) in out.iter_mut().zip(part) {
+                            *out += x * gain * fade;
+                            fade *= 0.996;
+                        }
+                    } else {
+                        add(part, gain, out);
                     }
-                } else {
-                    add(part, gain, &mut out.l[from..from + n], &mut out.r[from..from + n]);
                 }
             }
             if hit.choke {

@@ -291,8 +291,9 @@ impl Noise {
         }
     }
 
-    fn add(&mut self, white: &mut White, from: usize, out: &mut [f32; QUANTUM]) {
-        if self.level < SILENCE {
+    /// Below `over` it is at its end, as a partial is.
+    fn add(&mut self, white: &mut White, from: usize, over: f32, out: &mut [f32; QUANTUM]) {
+        if self.level < over {
             // Or what is left of three bursts would keep a dead note alive.
             self.level = 0.0;
             return;
@@ -420,7 +421,7 @@ impl Voice {
         }
         let from = if self.first { self.begun } else { 0 };
         for burst in &mut self.bursts {
-            burst.add(&mut self.white, from, &mut a);
+            burst.add(&mut self.white, from, over, &mut a);
             loudness += burst.level;
         }
         if self.rise < 1.0 {

@@ -2,7 +2,7 @@
 
 use synchresis_cue::{Articulation, Track, VoiceFamily, VoiceInfo};
 
-use crate::lanes::{Arithmetic, add, widened};
+use crate::lanes::{Arithmetic, widened};
 use crate::{Player, SAMPLE_RATE};
 
 /// Sample frames between two looks at envelopes, bends and note events. Blocks of any length are cut from these, so what
@@ -253,12 +253,15 @@ impl Player for Band {
                 self.quantum();
             }
             let take = (QUANTUM - self.taken).min(length - done);
+            heard |= self.sounding;
+            let from = self.taken..self.taken + take;
+            let to = done..done + take;
             if self.sounding {
-                heard = true;
-                let from = self.taken..self.taken + take;
-                let to = done..done + take;
-                add(&mut left[to.clone()], &self.frame.l[from.clone()]);
-                add(&mut right[to], &self.frame.r[from]);
+                left[to.clone()].copy_from_slice(&self.frame.l[from.clone()]);
+                right[to].copy_from_slice(&self.frame.r[from]);
+            } else {
+                left[to.clone()].fill(0.0);
+                right[to].fill(0.0);
             }
             self.taken += take;
             done += take;

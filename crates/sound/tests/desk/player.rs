@@ -38,8 +38,8 @@ impl Player for Kind {
                 }
                 Kind::Broken => (f32::NAN, f32::INFINITY),
             };
-            *l += a;
-            *r += b;
+            *l = a;
+            *r = b;
         }
         true
     }
