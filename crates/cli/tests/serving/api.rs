@@ -333,7 +333,7 @@ fn a_mistake_is_not_told_as_a_problem() {
         ),
         (
             vec![Part::File("file", "a.mp4", self::clip()), Part::Text("from", "nobody")],
-            422,
+            404,
             "from",
         ),
         (vec![clip, Part::Text("kind", "film")], 422, "art"),
@@ -372,6 +372,16 @@ fn a_mistake_is_not_told_as_a_problem() {
 fn the_catalogue_or_the_description_is_missing() {
     let desk = Desk::new();
     let server = desk.serve(&["--jobs", "0"]);
+    let here = &server.get("/api/v1/engines").json()["here"];
+    // No models lie there: what needs none is offered.
+    assert_eq!(here["music"], json!(["composer", "none"]), "{here}");
+    assert_eq!(here["describe"], json!(["auto", "none"]), "{here}");
+    let read = server.get("/api/v1/mood?words=calma%2C%20pianoforte%2C%20quux").json();
+    assert_eq!(
+        (&read["understood"], &read["unknown"]),
+        (&json!(["calma", "pianoforte"]), &json!(["quux"]))
+    );
+    assert_eq!(server.get("/api/v1/mood").status, 400);
     let styles = server.get("/api/v1/styles").json();
     assert!(styles.as_array().is_some_and(|styles| styles.len() >= 18));
     let engines = server.get("/api/v1/engines").json();

@@ -149,7 +149,7 @@ async fn understand(app: &App, asked: &Asked) -> Result<(crate::job::Request, Ve
     let mut from = match &asked.from {
         Some(id) => {
             let job = app.history.job(id).await?;
-            Some(job.ok_or_else(|| field("from", "there is no such job".into()))?)
+            Some(job.ok_or_else(|| Problem::no_job().field("from"))?)
         }
         None => None,
     };

@@ -38,7 +38,7 @@ pub(crate) struct JobRequest {
     /// What is to be done; as in `from` where that is given, else `score`.
     kind: Option<Kind>,
     /// The job to go on from: its files, its options, its document.
-    #[schema(example = "01KAM9S5GZJ0YB4N5D3E4F5G6H")]
+    #[schema(example = "01KAM9S5GZJ0YB4N5D3E4F5G6H", pattern = "^[0-9A-Za-z]{26}$")]
     from: Option<String>,
     /// Options by the long names they have on the command line: `{"style": "ambient", "music-volume": 0.5}`.
     options: BTreeMap<String, OptionValue>,
@@ -77,6 +77,7 @@ pub(crate) struct JobForm {
     /// What is to be done: `score` (the default), `film`, `evaluate` or `watch`.
     kind: Option<Kind>,
     /// The job to go on from.
+    #[schema(pattern = "^[0-9A-Za-z]{26}$")]
     from: Option<String>,
     /// What is made beside the film and its document, with commas: `midi,stems`; or `none`.
     deliver: Option<String>,

@@ -39,6 +39,8 @@ pub(super) struct Field {
     pub(super) help: String,
     pub(super) example: String,
     pub(super) value: String,
+    /// The value where nothing is said.
+    usual: String,
     pub(super) picks: Vec<Pick>,
     pub(super) wide: bool,
     /// What was wrong with it; empty where nothing was.
@@ -99,11 +101,11 @@ impl Fields {
             .chain(self.more.iter().flat_map(|group| group.fields.iter()))
     }
 
-    /// The label of the field that something was wrong with, and its name.
-    pub(super) fn wrong(&self) -> Option<(&str, &str)> {
+    /// The name of the field that something was wrong with, its label, and what.
+    pub(super) fn wrong(&self) -> Option<(&str, &str, &str)> {
         self.all()
             .find(|field| !field.wrong.is_empty())
-            .map(|field| (field.name, field.label.as_str()))
+            .map(|field| (field.name, field.label.as_str(), field.wrong.as_str()))
     }
 }
 
@@ -141,6 +143,7 @@ impl<'a> Filled<'a> {
             help: of("help"),
             example: of("example"),
             value: self.value(name).unwrap_or_else(|| usual.to_owned()),
+            usual: usual.to_owned(),
             picks: Vec::new(),
             wide: false,
             wrong: wrong.map_or_else(String::new, |problem| beside(problem.detail(), name)),
@@ -185,7 +188,9 @@ impl<'a> Filled<'a> {
     /// One of the engines that could work here; `None` where there is no choice.
     fn engine(&self, name: &'static str) -> Option<Field> {
         let engines = self.engines.get(name)?;
-        (engines.len() > 1).then(|| self.words(name, engines))
+        // `auto` and `none` alone are no choice: either way nobody is there.
+        let least = if engines.contains(&"auto") { 2 } else { 1 };
+        (engines.len() > least).then(|| self.words(name, engines))
     }
 
     fn style(&self) -> Field {
@@ -206,8 +211,7 @@ impl<'a> Filled<'a> {
     }
 
     fn fields(&self, plain: Vec<Option<Field>>, more: Vec<Group>) -> Fields {
-        let touched =
-            |field: &Field| !field.wrong.is_empty() || self.options.is_some_and(|set| set.contains_key(field.name));
+        let touched = |field: &Field| !field.wrong.is_empty() || field.value != field.usual;
         Fields {
             plain: plain.into_iter().flatten().collect(),
             open: more.iter().flat_map(|group| group.fields.iter()).any(touched),
@@ -285,7 +289,6 @@ impl<'a> Filled<'a> {
         ];
         let pictures = vec![
             self.engine("painter"),
-            self.engine("transition"),
             self.engine("caption").filter(|_| painted),
             painted.then(|| self.field("weights", Way::Line, "")),
             painted.then(|| self.field("negative-prompt", Way::Line, "")),
@@ -293,6 +296,7 @@ impl<'a> Filled<'a> {
             painted.then(|| self.field("guidance", Way::Line, "")),
         ];
         let pulse = vec![
+            self.engine("transition"),
             Some(self.field("percussive", Way::Line, "0.8")),
             Some(self.field("harmonic", Way::Line, "0.2")),
             Some(self.field("fps", Way::Line, "30")),
@@ -427,7 +431,7 @@ mod tests {
         }
         .score(false);
         assert!(fields.open);
-        assert_eq!(fields.wrong().map(|(name, _)| name), Some("loudness"));
+        assert_eq!(fields.wrong().map(|(name, _, _)| name), Some("loudness"));
         let field = fields.all().find(|field| field.name == "loudness").expect("there");
         assert_eq!(
             (field.value.as_str(), field.wrong.as_str()),

@@ -63,6 +63,8 @@ impl Named {
 pub(super) struct Seen {
     pub(super) id: String,
     pub(super) name: String,
+    /// What was asked of it, to tell it from others of the same film.
+    pub(super) wish: String,
     pub(super) kind: &'static str,
     pub(super) kind_key: String,
     pub(super) status: &'static str,
@@ -150,6 +152,23 @@ fn label(name: &str, t: &Words) -> Option<(String, String)> {
     Some((t.get(key).to_owned(), kind))
 }
 
+/// Mood, style or look, and seed, as far as something was said.
+fn wish(job: &Job, t: &Words) -> String {
+    let said = |name: &str| {
+        let value = job.request.options.get(name).and_then(|values| values.last());
+        value.filter(|value| !value.is_empty()).map(String::as_str)
+    };
+    let style = said("style").filter(|style| *style != "auto");
+    let seed = said("seed").filter(|seed| *seed != "0");
+    let parts = [
+        said("mood").map(str::to_owned),
+        style.map(|style| t.get(&format!("style.{style}")).to_owned()),
+        said("look").map(|look| t.get(&format!("look.{look}")).to_owned()),
+        seed.map(|seed| t.get("takes.seed").replace("{seed}", seed)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
 impl Seen {
     pub(super) fn new(job: &Job, t: &Words) -> Self {
         let id = &job.id;
@@ -187,6 +206,7 @@ impl Seen {
         Self {
             id: id.clone(),
             name: name.to_owned(),
+            wish: wish(job, t),
             kind: job.kind.name(),
             kind_key: format!("kind.{}", job.kind.name()),
             status: job.status.name(),
@@ -297,8 +317,8 @@ pub(super) struct Start<'a> {
     pub(super) keys: Keys,
     pub(super) wrong: &'a str,
     pub(super) hint: &'a str,
-    /// The field that something was wrong with: its name and its label.
-    pub(super) blame: Option<(&'a str, &'a str)>,
+    /// The field that something was wrong with: its name, its label, and what.
+    pub(super) blame: Option<(&'a str, &'a str, &'a str)>,
     pub(super) looks: Vec<LookView>,
     pub(super) fields: &'a Fields,
     /// Whether the brief is shown at once.
@@ -340,7 +360,7 @@ pub(super) struct Shown<'a> {
     pub(super) still: bool,
     pub(super) wrong: &'a str,
     pub(super) hint: &'a str,
-    pub(super) blame: Option<(&'a str, &'a str)>,
+    pub(super) blame: Option<(&'a str, &'a str, &'a str)>,
     pub(super) fields: &'a Fields,
 }
 
