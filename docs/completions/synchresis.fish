@@ -645,7 +645,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l percussiv
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l harmonic -d 'Weight of the song\'s harmonic part in the transitions' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l section-seconds -d 'About how long a picture stays, in seconds; `song` follows the song\'s own sections' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l size -d 'Width and height in pixels, or 1:1, 16:9, 9:16, 4:5' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l fps -d 'Frames a second: 30, 25 or 30000/1001 say' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l fps -d 'Frames a second: 30, 25, 23.976 or 30000/1001 say' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l seed -d 'Same song, pictures and seed: the same frames' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l genres -d 'A table of genres and art styles of your own (TOML)' -r -F
 complete -c synchresis -n "__fish_synchresis_using_subcommand film" -l document -d 'The document: read if it is there, so that edits by hand count, and written' -r -F

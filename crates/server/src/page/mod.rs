@@ -16,6 +16,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::Value;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use self::fields::Filled;
 use self::view::{Keys, Login, Past, Seen, Shown, Start};
@@ -35,6 +37,10 @@ const PAGE: i64 = 40;
 
 /// Routes of the page: a tab each, `/jobs`, `/jobs/{id}`, `/login`, `/assets/…`, `/sample.mp4`.
 pub(crate) fn router() -> Router<App> {
+    // Words are sent squeezed; the typeface and the clip are so already.
+    let squeezed = SizeAbove::new(1024)
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("font/"));
     Router::new()
         .route("/", get(video).post(submit))
         .route("/picture", get(picture).post(submit))
@@ -45,6 +51,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/login", get(login).post(enter))
         .route("/assets/{*name}", get(assets::asset))
         .route("/sample.mp4", get(sample::clip))
+        .layer(CompressionLayer::new().compress_when(squeezed))
 }
 
 /// A page in the reader's language.

@@ -39,6 +39,9 @@ async function pictureOf(page, name) {
     const box = await film.boundingBox();
     await page.screenshot({ path: `${pictures}/page-${name}.png`, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: Math.ceil(box.y + box.height + 140) } });
     await page.evaluate(() => (document.querySelector("video").currentTime = 0));
+  } else if (name === "fields") {
+    const [top, bottom] = await page.evaluate(() => ["[data-brief]", ".go"].map((part) => document.querySelector(`.start ${part}`).getBoundingClientRect()).map((box, place) => (place ? box.bottom : box.top) + scrollY));
+    await page.screenshot({ path: `${pictures}/page-${name}.png`, fullPage: true, clip: { x: 0, y: top - 12, width: 1280, height: bottom - top + 42 } });
   } else await page.screenshot({ path: `${pictures}/page-${name}.png` });
 }
 
