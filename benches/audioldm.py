@@ -1,23 +1,28 @@
 #!/usr/bin/env python3
-"""AudioLDM2's base size with random weights: our `generate` beside diffusers eager, in one run, medians of interleaved pairs.
+"""AudioLDM2's base size with random weights: our `generate` beside diffusers eager, in interleaved pairs, and what bounds both.
 
-    venv/bin/python benches/audioldm.py --synchresis target/release/synchresis --ort-lib libonnxruntime.so --steps 3 --pairs 1
+    venv/bin/python benches/audioldm.py --synchresis target/release/synchresis --ort-lib libonnxruntime.so --steps 10 --pairs 3
 
 The sizes are those of cvssp/audioldm2 (U-Net, autoencoder, vocoder, CLAP, FLAN-T5 large's encoder, GPT-2); compute does not depend on the
 values of weights. The tokenizers are the small ones of tests/reference/audioldm.py. Needs about 12 GB of memory and 5 GB of disk.
+
+Every figure is taken as wall time and as processor time (user and system, all threads); on a machine where others work, only the ratio of
+processor times means something. Steps: of a step after the first, from its beginning to its end; ours by what `-vvv` says.
 """
 import argparse
 import json
+import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests/reference"))
 PROMPT, NEGATIVE = "fast techno, a choir sings", "low quality, average quality, bad quality, poor quality"
+SECONDS = 10.0
 
 
 def build(folder):
@@ -49,54 +54,149 @@ def build(folder):
     ).save_pretrained(folder)
 
 
-def theirs(folder, steps, threads):
-    """In a process of its own, so that its memory is its own."""
-    code = f"""
-import resource, time, torch
+def processor(pid):
+    """User and system seconds of a process that runs."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(command, stream, marks):
+    """Wall and processor seconds and peak gigabytes of a command, and (wall, processor) at each of its lines that names a mark."""
+    began = time.time()
+    child = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace")
+    at, rest = [], []
+    lines, other = (child.stderr, child.stdout) if stream == "stderr" else (child.stdout, child.stderr)
+    drain = threading.Thread(target=lambda: rest.append(other.read()))
+    drain.start()
+    for line in lines:
+        rest.append(line)
+        mark = next((mark for mark in marks if mark in line), None)
+        if mark:
+            at.append((mark, time.time() - began, processor(child.pid)))
+    drain.join()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit("".join(rest)[-3000:])
+    return {"wall": time.time() - began, "cpu": used.ru_utime + used.ru_stime, "gb": used.ru_maxrss / 1e6}, at
+
+
+def between(at, begin, end, skip=0):
+    """Wall and processor seconds of each stretch from a line with `begin` to the next with `end`, but for the first `skip`."""
+    stretches, open_at = [], None
+    for mark, wall, cpu in at:
+        if mark == begin:
+            open_at = (wall, cpu)
+        elif mark == end and open_at:
+            stretches.append((wall - open_at[0], cpu - open_at[1]))
+            open_at = None
+    stretches = stretches[skip:] or stretches
+    return {"wall": statistics.median(s[0] for s in stretches), "cpu": statistics.median(s[1] for s in stretches)}
+
+
+THEIRS = """
+import sys, time, torch
+say = lambda mark: print(mark, flush=True)
 torch.set_num_threads({threads})
 from diffusers import AudioLDM2Pipeline
-t = time.time(); pipe = AudioLDM2Pipeline.from_pretrained({str(folder)!r}); load = time.time() - t
+pipe = AudioLDM2Pipeline.from_pretrained({folder!r})
 pipe.set_progress_bar_config(disable=True)
-t = time.time()
-pipe({PROMPT!r}, negative_prompt={NEGATIVE!r}, num_inference_steps={steps}, guidance_scale=3.5, audio_length_in_s=10.0,
+def around(module, name, method="forward"):
+    inner = getattr(module, method)
+    def outer(*args, **kwargs):
+        say(name + ": running"); out = inner(*args, **kwargs); say(name + ": ran"); return out
+    setattr(module, method, outer)
+around(pipe.unet, "U-Net"); around(pipe.vocoder, "HiFi-GAN"); around(pipe.vae, "AutoencoderKL", "decode")
+around(pipe, "GPT-2", "generate_language_model"); around(pipe.text_encoder_2, "T5")
+pipe({prompt!r}, negative_prompt={negative!r}, num_inference_steps={steps}, guidance_scale=3.5, audio_length_in_s={seconds},
      generator=torch.Generator("cpu").manual_seed(1))
-print("RESULT", load, time.time() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    load, run, memory = map(float, out.split("RESULT")[1].split())
-    return load + run, memory
+PARTS = ["U-Net", "HiFi-GAN", "AutoencoderKL", "GPT-2"]
+MARKS = [f"{part}: {what}" for part in PARTS for what in ("running", "ran")]
+
+
+def figures(whole, at):
+    out = {"whole": whole, "step": between(at, "U-Net: running", "U-Net: ran", 1), "vocoder": between(at, "HiFi-GAN: running", "HiFi-GAN: ran"),
+           "decoder": between(at, "AutoencoderKL: running", "AutoencoderKL: ran")}
+    first = next((mark for mark in at if mark[0] == "U-Net: ran"))
+    out["first step"] = {"wall": first[1], "cpu": first[2]}
+    gpt2 = [(a, b) for a, b in zip(at, at[1:]) if a[0] == "GPT-2: running" and b[0] == "GPT-2: ran"]
+    out["GPT-2, all runs"] = {"wall": sum(b[1] - a[1] for a, b in gpt2), "cpu": sum(b[2] - a[2] for a, b in gpt2)}
+    return out
+
+
+def theirs(folder, steps, threads):
+    code = THEIRS.format(threads=threads, folder=str(folder), prompt=PROMPT, negative=NEGATIVE, steps=steps, seconds=SECONDS)
+    return figures(*run([sys.executable, "-c", code], "stdout", MARKS))
 
 
 def ours(binary, library, folder, steps, threads):
-    before = time.time()
     with tempfile.TemporaryDirectory() as out:
         command = [binary, "generate", "--music", f"audioldm2={folder}", "--prompt", PROMPT, "--negative-prompt", NEGATIVE, "--seed", "1",
-                   "--steps", str(steps), "--guidance", "3.5", "--seconds", "10", "--scheduler", "ddim", "--threads", str(threads),
-                   "--ort-lib", library, "-o", f"{out}/o.wav"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.time() - before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+                   "--steps", str(steps), "--guidance", "3.5", "--seconds", str(SECONDS), "--scheduler", "ddim", "--threads", str(threads),
+                   "--ort-lib", library, "-vvv", "-o", f"{out}/o.wav"]
+        return figures(*run(command, "stderr", MARKS))
+
+
+ROOF = """
+import time, torch
+torch.set_num_threads({threads})
+a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+torch.mm(a, b)
+wall, cpu, n = time.time(), time.process_time(), 0
+while time.process_time() - cpu < 8:
+    torch.mm(a, b); n += 1
+print(n * 2 * 2048**3 / (time.time() - wall) / 1e9, n * 2 * 2048**3 / (time.process_time() - cpu) / 1e9)
+"""
+
+
+def operations(folder):
+    """Multiplications and additions of one U-Net step (two samples), by torch's own counter."""
+    code = f"""
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from diffusers import AudioLDM2UNet2DConditionModel
+unet = AudioLDM2UNet2DConditionModel.from_pretrained({str(folder / "unet")!r})
+with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    unet(torch.randn(2, 8, 250, 16), 1, encoder_hidden_states=torch.randn(2, 8, 768), encoder_hidden_states_1=torch.randn(2, 24, 1024),
+         encoder_attention_mask_1=torch.ones(2, 24))
+print(counter.get_total_flops() / 1e9)
+"""
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--synchresis", required=True)
     parser.add_argument("--ort-lib", required=True)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--pairs", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=pathlib.Path, help="kept between runs")
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp())
     if not (folder / "model_index.json").is_file():
         build(folder)
-    pairs = []
+    mine, others = [], []
     for _ in range(options.pairs):
-        # Ours first: what a child has taken at most is told of all children together.
-        mine = ours(options.synchresis, options.ort_lib, folder, options.steps, options.threads)
-        pairs.append((mine, theirs(folder, options.steps, options.threads)))
-        print(json.dumps({"ours_s": mine[0], "ours_gb": mine[1], "theirs_s": pairs[-1][1][0], "theirs_gb": pairs[-1][1][1]}), flush=True)
-    print("whole, loading and all: ratio", round(statistics.median(m[0] / t[0] for m, t in pairs), 3),
-          "memory of the first", round(pairs[0][0][1] / pairs[0][1][1], 3))
+        mine.append(ours(options.synchresis, options.ort_lib, folder, options.steps, options.threads))
+        print(json.dumps({"ours": mine[-1], "load": os.getloadavg()[0]}), flush=True)
+        others.append(theirs(folder, options.steps, options.threads))
+        print(json.dumps({"theirs": others[-1], "load": os.getloadavg()[0]}), flush=True)
+    middle = lambda of: statistics.median(map(of, zip(mine, others)))
+    print(f"{'':>18} {'ours':>8} {'theirs':>8} {'ratio':>6}   processor seconds, then the ratio of wall times")
+    for name in mine[0]:
+        cpu = [middle(lambda p: p[i][name]["cpu"]) for i in (0, 1)]
+        ratio = [middle(lambda p: p[0][name][kind] / max(p[1][name][kind], 1e-9)) for kind in ("cpu", "wall")]
+        print(f"{name:>18} {cpu[0]:8.2f} {cpu[1]:8.2f} {ratio[0]:6.3f}   {ratio[1]:.3f}")
+    gb = [middle(lambda p: p[i]["whole"]["gb"]) for i in (0, 1)]
+    print(f"{'peak memory, GB':>18} {gb[0]:8.2f} {gb[1]:8.2f} {gb[0] / gb[1]:6.3f}")
+    roof = [float(x) for x in subprocess.run([sys.executable, "-c", ROOF.format(threads=options.threads)], capture_output=True, text=True,
+                                             check=True).stdout.split()]
+    work = operations(folder)
+    step = middle(lambda p: p[0]["step"]["cpu"])
+    print(f"roof: square products of 2048 reach {roof[0]:.0f} GFLOP/s, {roof[1]:.0f} a processor second; a step of two samples has {work:.0f} GFLOP "
+          f"and reaches {work / step:.0f} a processor second, {100 * work / step / roof[1]:.0f} % of that")
 
 
 if __name__ == "__main__":

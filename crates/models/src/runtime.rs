@@ -1,22 +1,22 @@
 //! ONNX Runtime: one library, loaded once from where the caller says it is, and the sessions that run graphs in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use crate::checkpoint::{Checkpoint, Stamp};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::graph::Finished;
-use crate::stop::Running;
+use crate::stop::{Running, Work};
 use crate::warm;
 
-const HINT: &str = "install libonnxruntime 1.20 or newer (the PyPI wheel or the npm package `onnxruntime-node` carry it) and give its path with --ort-lib";
+const HINT: &str = "install libonnxruntime 1.22 or newer (the PyPI wheel or the npm package `onnxruntime-node` carry it) and give its path with --ort-lib";
 
 /// The library, once it is loaded: a process can hold one.
 static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);
@@ -119,7 +119,7 @@ impl Runtime {
             return Err(ModelError::Memory { model, needed, free });
         }
         let provider = self.device.provider()?;
-        let build = || -> ort::Result<Session> {
+        let builder = || -> ort::Result<SessionBuilder> {
             let builder = Session::builder(&self.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_config_entry("session.model_external_initializers_file_folder_path", &folder)?;
@@ -131,10 +131,20 @@ impl Runtime {
             if let Some(provider) = &provider {
                 builder = builder.with_execution_providers([provider.clone()])?;
             }
-            builder.commit_from_memory(&graph.bytes)
+            Ok(builder)
         };
         checkpoint.unchanged(model)?;
-        let built = build();
+        tracing::debug!("{model}: loading");
+        let built = match builder() {
+            Ok(mut builder) => {
+                let running = Running::begin(Work::Load(builder.canceler()))?;
+                let built = builder.commit_from_memory(&graph.bytes);
+                running.check()?;
+                built
+            }
+            Err(error) => Err(error),
+        };
+        tracing::debug!("{model}: loaded");
         // What goes wrong in a file that is being replaced is told as that.
         checkpoint.unchanged(model)?;
         let session = built.map_err(|e| match (&provider, self.device) {
@@ -194,8 +204,8 @@ impl Net {
     ) -> Result<Vec<Kept>, ModelError> {
         let model = self.model;
         Stamp::unchanged(&self.files, model)?;
-        let running = Running::begin().map_err(|e| ran(model, &e))?;
-        running.check()?;
+        let options = Arc::new(RunOptions::new().map_err(|e| ran(model, &e))?);
+        let running = Running::begin(Work::Run(Arc::clone(&options)))?;
         let mut run = || -> ort::Result<Vec<Kept>> {
             let shape = |s: &[usize]| -> Vec<i64> { s.iter().map(|d| *d as i64).collect() };
             let mut inputs: Vec<(std::borrow::Cow<'_, str>, ort::session::SessionInputValue<'_>)> = Vec::new();
@@ -207,11 +217,13 @@ impl Net {
                 inputs.push(((*name).into(), value));
             }
             inputs.extend(kept.iter().map(|(name, value)| ((*name).into(), (&value.0).into())));
-            let mut outputs = self.session.run_with_options(inputs, &running.options)?;
+            let mut outputs = self.session.run_with_options(inputs, &options)?;
             let names: Vec<String> = outputs.keys().map(str::to_owned).collect();
             Ok(names.iter().filter_map(|name| outputs.remove(name).map(Kept)).collect())
         };
+        tracing::trace!("{model}: running");
         let out = run();
+        tracing::trace!("{model}: ran");
         // One that was ended says so in many words.
         running.check()?;
         out.map_err(|e| ran(model, &e))

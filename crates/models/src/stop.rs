@@ -1,10 +1,11 @@
-//! What ends a graph in the middle of its run when the person asks to stop.
+//! What ends the loading or the run of a graph in its middle when the person asks to stop.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ort::session::RunOptions;
+use ort::session::builder::LoadCanceler;
 use synchresis_cue::{Cancelled, Watch};
 
 /// How often the watch is asked.
@@ -15,11 +16,11 @@ thread_local! {
     static UNDER: RefCell<Option<Arc<Stop>>> = const { RefCell::new(None) };
 }
 
-/// Does `work`; whatever graph this thread runs meanwhile ends with [`ModelError::Cancelled`](crate::ModelError::Cancelled) as
+/// Does `work`; whatever graph this thread loads or runs meanwhile ends with [`ModelError::Cancelled`](crate::ModelError::Cancelled) as
 /// soon as `watch` says that the person asked to stop: after the layer that is being computed, most often within a tenth of a second.
 ///
-/// One thread asks the watch for as long as `work` takes, however many graphs run, and costs next to nothing. Graphs that other threads
-/// run are not ended. Of two within each other the inner one counts.
+/// One thread asks the watch for as long as `work` takes, however many graphs run, and costs next to nothing. Graphs of other
+/// threads are not ended. Of two within each other the inner one counts.
 pub fn watched<T>(watch: &dyn Watch, work: impl FnOnce() -> T) -> T {
     let stop = Arc::new(Stop::default());
     std::thread::scope(|scope| {
@@ -40,7 +41,7 @@ struct Stop {
 struct State {
     asked: bool,
     over: bool,
-    running: Option<Arc<RunOptions>>,
+    running: Option<Work>,
 }
 
 impl Stop {
@@ -59,8 +60,7 @@ impl Stop {
             if asked {
                 state.asked = true;
                 if let Some(running) = &state.running {
-                    // It says only that the library is gone, and then nothing runs.
-                    let _ = running.terminate();
+                    running.end();
                 }
                 return;
             }
@@ -94,26 +94,39 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A run that can be ended, for as long as this lives.
-pub(crate) struct Running {
-    pub(crate) options: Arc<RunOptions>,
-    stop: Option<Arc<Stop>>,
+/// What can be ended.
+pub(crate) enum Work {
+    Run(Arc<RunOptions>),
+    Load(LoadCanceler),
 }
 
+impl Work {
+    fn end(&self) {
+        // Either says only that the library is gone, and then nothing is at work.
+        let _ = match self {
+            Self::Run(options) => options.terminate(),
+            Self::Load(canceler) => canceler.cancel(),
+        };
+    }
+}
+
+/// Work that is ended when this thread's watch stops, for as long as this lives.
+pub(crate) struct Running(Option<Arc<Stop>>);
+
 impl Running {
-    /// Under this thread's stop.
-    pub(crate) fn begin() -> ort::Result<Self> {
-        let options = Arc::new(RunOptions::new()?);
-        let stop = UNDER.with(|under| under.borrow().clone());
-        if let Some(stop) = &stop {
-            stop.state().running = Some(Arc::clone(&options));
+    /// `Err` where the person asked to stop before.
+    pub(crate) fn begin(work: Work) -> Result<Self, Cancelled> {
+        let running = Self(UNDER.with(|under| under.borrow().clone()));
+        if let Some(stop) = &running.0 {
+            stop.state().running = Some(work);
         }
-        Ok(Self { options, stop })
+        running.check()?;
+        Ok(running)
     }
 
     /// `Err` once the person asked to stop.
     pub(crate) fn check(&self) -> Result<(), Cancelled> {
-        match &self.stop {
+        match &self.0 {
             Some(stop) if stop.state().asked => Err(Cancelled),
             _ => Ok(()),
         }
@@ -122,7 +135,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(stop) = &self.stop {
+        if let Some(stop) = &self.0 {
             stop.state().running = None;
         }
     }

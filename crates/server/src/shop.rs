@@ -210,6 +210,10 @@ impl World for Desk {
         self.shop.machine.commercial
     }
 
+    fn stays(&self) -> bool {
+        true
+    }
+
     fn secret(&self, name: &str) -> Option<String> {
         let known = self.shop.machine.secrets.0.iter().find(|(known, _)| known == name);
         known.map(|(_, value)| value.clone())

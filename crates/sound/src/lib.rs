@@ -6,6 +6,7 @@ mod lanes;
 pub mod mix;
 mod player;
 pub mod voices;
+pub mod warp;
 
 pub use error::SoundError;
 pub use player::{BLOCK, Player, SAMPLE_RATE};

@@ -298,9 +298,9 @@ impl Work<'_> {
             return Ok(Drawn::default());
         }
         let words: PromptCombiner = self.ledger.document().get()?;
-        let hits: Vec<f64> = spotting.map_or_else(Vec::new, |spotting| {
+        let hits: Vec<(f64, f64)> = spotting.map_or_else(Vec::new, |spotting| {
             let taken = spotting.hits.iter().filter(|hit| hit.taken);
-            taken.map(|hit| hit.time_s).collect()
+            taken.map(|hit| (hit.time_s, hit.weight)).collect()
         });
         let film = drawn::Film {
             frames: (seen.sighting.duration_s * f64::from(SAMPLE_RATE)).round() as u64,

@@ -367,18 +367,31 @@ pub struct Candidate {
     pub landing: Option<Landing>,
 }
 
-/// How a drawn sound meets the hits: `hit_rate_1f` as it was drawn, and from where the film takes it up.
+/// How a drawn sound meets the hits: `hit_rate_1f` as it was drawn, and as it is heard with the film.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Landing {
     /// Where in the drawing the film begins, seconds.
     pub begins_s: f64,
+    /// Quarters a minute of its pulse, where one is heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tempo_bpm: Option<f64>,
+    /// Its tempo map: moments of the drawing and of the film that belong together, seconds, straight lines between; empty where it is
+    /// heard as it was drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bent: Vec<(f64, f64)>,
+    /// Largest stretch or press in it, as a share.
+    #[serde(default)]
+    pub most_bent: f64,
+    /// Why it was not bent, where that is so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rejected: String,
     /// Share of the hits with an event within one frame, from the drawing's beginning.
     pub before: f64,
     /// What chance gives.
     pub before_chance: f64,
-    /// From where the film begins.
+    /// As it is heard.
     pub after: f64,
-    /// What chance gives. Choosing where to begin raises `after` above it by itself: compare drawings, not this with 0.
+    /// What chance gives. Choosing where to begin and bending raise `after` above it by themselves: compare drawings, not this with 0.
     pub after_chance: f64,
 }
 

@@ -42,6 +42,10 @@ pub trait World: Watch {
     fn secret(&self, _name: &str) -> Option<String> {
         None
     }
+    /// Whether more work comes after this, for which large models stay loaded; else their parts are gone as soon as they are done with.
+    fn stays(&self) -> bool {
+        false
+    }
     /// Whether only what may be used to make money is to be used.
     fn commercial(&self) -> bool {
         false

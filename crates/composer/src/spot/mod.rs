@@ -7,6 +7,7 @@
 //! an odd bar, a pickup, a fermata. What still misses by less than a player pushes or holds a beat ([`PUSH_S`]) is played
 //! there; the rest is left out with the reason.
 
+mod bend;
 mod cues;
 mod grid;
 mod moments;
@@ -18,6 +19,8 @@ mod tempo;
 use synchresis_cue::{Hit, HitKind, Mood, Sighting, Spotting};
 
 use crate::style::Style;
+
+pub use bend::{Asked, Attack, BEND, Bent, bend};
 
 /// Largest change of tempo from one bar to the next, as a share.
 pub const SLEW: f64 = 0.04;

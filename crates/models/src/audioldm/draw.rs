@@ -268,7 +268,7 @@ fn guided(said: &[f32], batch: usize, guidance: f32) -> Vec<f32> {
 }
 
 /// Rows `from` up to `to` of channels × rows × columns.
-fn cut(latents: &[f32], (channels, rows, columns): (usize, usize, usize), from: usize, to: usize) -> Vec<f32> {
+pub(super) fn cut(latents: &[f32], (channels, rows, columns): (usize, usize, usize), from: usize, to: usize) -> Vec<f32> {
     (0..channels)
         .flat_map(|c| &latents[(c * rows + from) * columns..(c * rows + to) * columns])
         .copied()
@@ -295,7 +295,7 @@ fn add(
 }
 
 /// Windows of `trained` rows that cover `rows`, each sharing at least a third with the next (Bar-Tal et al. 2023, MultiDiffusion).
-fn windows(rows: usize, trained: usize) -> Vec<(usize, usize)> {
+pub(super) fn windows(rows: usize, trained: usize) -> Vec<(usize, usize)> {
     if rows <= trained {
         return vec![(0, rows)];
     }

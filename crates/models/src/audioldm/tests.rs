@@ -11,14 +11,16 @@ use super::gpt2::{self, Gpt2};
 use super::projection::{self, Projection};
 use super::t5::{self, T5};
 use super::vocoder::{self, Vocoder};
+use super::draw::{cut, windows};
 use super::{AudioLdm, Family, Wish};
 use crate::diffusion::autoencoder::{self, Decoder};
-use crate::diffusion::scheduler::Method;
+use crate::diffusion::scheduler::{Method, Scheduler};
 use crate::diffusion::unet::{self, Given, Unet};
 use crate::error::ModelError;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
 use crate::tokens::{Length, Tokens};
+use crate::torch_random::TorchRandom;
 
 const PROMPT: &str = "fast techno, a choir sings 🎹";
 const NEGATIVE: &str = "low quality, average quality, bad quality, poor quality";
@@ -310,21 +312,91 @@ fn a_folder_with_a_part_missing_or_of_another_family_is_opened() {
     assert!(matches!(open(Family::AudioLdm2), Err(ModelError::NoWeights { .. })));
 }
 
+/// How much the spectrum changes from each 64 samples to the next, in mean decibels.
+fn flux(samples: &[f32]) -> Vec<f32> {
+    let plan = realfft::RealFftPlanner::<f32>::new().plan_fft_forward(256);
+    let (mut time, mut bins) = (plan.make_input_vec(), plan.make_output_vec());
+    let mut before: Option<Vec<f32>> = None;
+    let mut all = Vec::new();
+    for frame in samples.windows(256).step_by(64) {
+        for (i, (t, x)) in time.iter_mut().zip(frame).enumerate() {
+            *t = x * (0.5 - 0.5 * (std::f32::consts::TAU * i as f32 / 256.0).cos());
+        }
+        plan.process(&mut time, &mut bins).expect("transforms");
+        let now: Vec<f32> = bins.iter().map(|z| 10.0 * (z.norm_sqr() + 1e-6).log10()).collect();
+        if let Some(before) = &before {
+            let change: f32 = before.iter().zip(&now).map(|(a, b)| (a - b).abs()).sum();
+            all.push(change / now.len() as f32);
+        }
+        before = Some(now);
+    }
+    all
+}
+
+/// The mean change of the spectrum within 12 ms of `edges` (samples), as a share of that elsewhere.
+fn at_edges(samples: &[f32], edges: &[usize]) -> f32 {
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for (i, change) in flux(samples).into_iter().enumerate() {
+        // Between the middles of frames i and i + 1.
+        let at = i * 64 + 160;
+        if edges.iter().any(|edge| at.abs_diff(*edge) < 192) {
+            near.push(change);
+        } else {
+            far.push(change);
+        }
+    }
+    let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
+    mean(&near) / mean(&far)
+}
+
 #[test]
 fn a_long_sound_has_seams_between_its_windows() {
     let (_, folder) = saved("audioldm", Family::AudioLdm);
     let mut model = AudioLdm::open(folder.path(), Family::AudioLdm, &runtime()).expect("opens");
-    let wish = Wish {
-        seconds: 2.3,
-        windows: true,
-        ..wishes()[1]
-    };
-    assert!(wish.seconds > 3.0 * model.usual_seconds());
-    let made = model.make(wish, &Silent).expect("makes");
-    let samples = &made.waveforms[0].samples;
-    assert_eq!(samples.len(), 36_800);
-    // The loudest step anywhere is no louder than within a sound that was drawn whole.
-    let step = |s: &[f32]| s.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
-    let whole = model.make(Wish { windows: false, ..wish }, &Silent).expect("makes");
-    assert!(step(samples) < 1.5 * step(&whole.waveforms[0].samples));
+    let (mut together, mut apart) = (Vec::new(), Vec::new());
+    for seed in 0..4 {
+        let wish = Wish {
+            seconds: 2.3,
+            windows: true,
+            seed,
+            ..wishes()[1]
+        };
+        assert!(wish.seconds > 3.0 * model.usual_seconds());
+        let (rows, length) = model.size(&wish).expect("a size");
+        let made = model.make(wish, &Silent).expect("makes");
+        let samples = &made.waveforms[0].samples;
+        assert_eq!((samples.len(), length), (36_800, 36_800));
+        let row = model.factor * model.hop;
+        let windows = windows(rows, model.trained);
+        let edges: Vec<usize> = windows.iter().flat_map(|w| [w.0 * row, w.1 * row]).collect();
+        let edges: Vec<usize> = edges.into_iter().filter(|e| (1..length).contains(e)).collect();
+        together.push(at_edges(samples, &edges));
+        // The same noise, each part by itself and one after the other.
+        let words = model.words(&wish).expect("was read");
+        let scheduler = Scheduler::read(&folder.path().join("scheduler"), wish.method).expect("reads");
+        let shape = (model.channels, rows, model.columns);
+        let noise = TorchRandom::seeded(seed).normal(shape.0 * shape.1 * shape.2);
+        let mut joined = vec![0.0; noise.len()];
+        let alone = Wish { windows: false, ..wish };
+        let mut cuts = Vec::new();
+        for from in (0..rows).step_by(model.trained) {
+            let to = (from + model.trained).min(rows);
+            cuts.push(from * row);
+            let part = cut(&noise, shape, from, to);
+            let sampler = scheduler.start(wish.steps).expect("starts");
+            let made = model
+                .denoised(&part, to - from, &words, &alone, sampler, (&Silent, &|_| ()))
+                .expect("draws");
+            for channel in 0..shape.0 {
+                let into = &mut joined[(channel * rows + from) * shape.2..(channel * rows + to) * shape.2];
+                let tall = (to - from) * shape.2;
+                into.copy_from_slice(&made[channel * tall..(channel + 1) * tall]);
+            }
+        }
+        let sound = model.sung(vec![joined], rows, length, &Silent).expect("sings");
+        apart.push(at_edges(&sound[0], &cuts[1..]));
+    }
+    println!("together {together:?} apart {apart:?}");
+    let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
+    assert!((mean(&together) - 1.0).abs() < 0.1, "{together:?}, where parts by themselves have {apart:?}");
 }
