@@ -18,6 +18,8 @@ mod graph;
 mod http;
 pub mod image;
 pub mod kandinsky;
+#[cfg(test)]
+mod lite0;
 pub mod medoids;
 pub mod moondream;
 mod onnx;

@@ -68,6 +68,7 @@ impl Weights for Wanted {
             length: 0,
             element: Element::F32,
             shape: shape.to_vec(),
+            axes: Vec::new(),
         })
     }
 

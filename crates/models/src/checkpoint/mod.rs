@@ -1,5 +1,6 @@
 //! Checkpoints where they lie: which tensor is in which file, at which offset. Nothing is read but the headers.
 
+mod old;
 mod pickle;
 mod safetensors;
 mod torch;
@@ -23,6 +24,49 @@ pub struct Stored {
     pub(crate) length: u64,
     pub(crate) element: Element,
     pub(crate) shape: Vec<usize>,
+    /// The order in which its axes lie in the file, the slowest first, where that is not their own.
+    pub(crate) axes: Vec<usize>,
+}
+
+impl Stored {
+    /// The lengths of its axes as they lie, and the order that makes a tensor of that shape this one.
+    pub(crate) fn turned(&self) -> Option<(Vec<usize>, Vec<i64>)> {
+        if self.axes.is_empty() {
+            return None;
+        }
+        let lying = self.axes.iter().map(|axis| self.shape[*axis]).collect();
+        let place = |axis| self.axes.iter().position(|a| *a == axis).unwrap_or(axis) as i64;
+        Some((lying, (0..self.shape.len()).map(place).collect()))
+    }
+
+    /// Its bytes in the order of its own axes, from those that lie in the file.
+    fn in_order(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if self.axes.is_empty() {
+            return bytes;
+        }
+        let size = self.element.size();
+        // How far it is from one to the next along each axis, in the file.
+        let mut steps = vec![0; self.shape.len()];
+        let mut step = size;
+        for axis in self.axes.iter().rev() {
+            steps[*axis] = step;
+            step *= self.shape[*axis];
+        }
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut at = vec![0; self.shape.len()];
+        while out.len() < bytes.len() {
+            let from: usize = at.iter().zip(&steps).map(|(i, step)| i * step).sum();
+            out.extend_from_slice(&bytes[from..from + size]);
+            for (i, length) in at.iter_mut().zip(&self.shape).rev() {
+                *i += 1;
+                if *i < *length {
+                    break;
+                }
+                *i = 0;
+            }
+        }
+        out
+    }
 }
 
 /// The tensors of a checkpoint, by name.
@@ -173,7 +217,7 @@ impl Checkpoint {
         })
     }
 
-    /// The bytes of a tensor as they lie.
+    /// The bytes of a tensor, row by row.
     pub(crate) fn bytes(&self, model: &'static str, name: &str) -> Result<Vec<u8>, ModelError> {
         let stored = self.tensors.get(name).ok_or_else(|| self.missing(model, name))?;
         let path = self.folder.join(&stored.file);
@@ -186,7 +230,7 @@ impl Checkpoint {
         file.seek(SeekFrom::Start(stored.offset)).map_err(broken)?;
         let mut bytes = vec![0; stored.length as usize];
         file.read_exact(&mut bytes).map_err(broken)?;
-        Ok(bytes)
+        Ok(stored.in_order(bytes))
     }
 
     /// Every tensor with where it lies, by name.
@@ -332,4 +376,30 @@ fn read_index(path: &Path) -> Result<Vec<String>, ModelError> {
     shards.sort();
     shards.dedup();
     Ok(shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_that_lies_turned_is_read_as_it_lies() {
+        let stored = Stored {
+            file: String::new(),
+            offset: 0,
+            length: 24,
+            element: Element::U8,
+            shape: vec![2, 3, 4],
+            axes: vec![2, 0, 1],
+        };
+        assert_eq!(stored.turned(), Some((vec![4, 2, 3], vec![1, 2, 0])));
+        let (a, b, c) = (2, 3, 4);
+        let lying: Vec<u8> = (0..c)
+            .flat_map(|k| (0..a).flat_map(move |i| (0..b).map(move |j| i * 100 + j * 10 + k)))
+            .collect();
+        let wanted: Vec<u8> = (0..a)
+            .flat_map(|i| (0..b).flat_map(move |j| (0..c).map(move |k| i * 100 + j * 10 + k)))
+            .collect();
+        assert_eq!(stored.in_order(lying), wanted);
+    }
 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::Stored;
 use crate::onnx::Element;
 
 /// A tensor that a pickle names.
@@ -18,6 +19,55 @@ pub(super) struct Tensor {
     /// First element within the storage.
     pub(super) start: usize,
     pub(super) shape: Vec<usize>,
+    /// As [`Stored::axes`].
+    pub(super) axes: Vec<usize>,
+}
+
+impl Tensor {
+    /// Where it lies in `file`, when the data that it is of lie from `begin` on, so many bytes; else what is wrong with it.
+    pub(super) fn within(self, file: &str, begin: u64, bytes: u64) -> Result<Stored, &'static str> {
+        let size = self.element.size() as u64;
+        let count = self.shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64));
+        let span = count.and_then(|n| n.checked_mul(size));
+        let offset = (self.start as u64).checked_mul(size);
+        let (Some(length), Some(offset)) = (span, offset) else {
+            return Err("is larger than any file");
+        };
+        if offset.checked_add(length).is_none_or(|end| end > bytes) {
+            return Err("is longer than its data");
+        }
+        Ok(Stored {
+            file: file.to_owned(),
+            offset: begin + offset,
+            length,
+            element: self.element,
+            shape: self.shape,
+            axes: self.axes,
+        })
+    }
+}
+
+/// The order in which the axes of a tensor lie, the slowest first; empty where it is their own. None where there are gaps between its
+/// numbers, or some lie twice.
+fn lie(shape: &[usize], strides: &[usize]) -> Option<Vec<usize>> {
+    if strides.len() != shape.len() {
+        return None;
+    }
+    let mut axes: Vec<usize> = (0..shape.len()).filter(|i| shape[*i] > 1).collect();
+    axes.sort_by_key(|i| std::cmp::Reverse(strides[*i]));
+    let mut expected = 1usize;
+    for i in axes.iter().rev() {
+        if strides[*i] != expected {
+            return None;
+        }
+        expected = expected.checked_mul(shape[*i])?;
+    }
+    if axes.is_sorted() {
+        return Some(Vec::new());
+    }
+    // Axes of one step may lie anywhere.
+    let single = (0..shape.len()).filter(|i| shape[*i] <= 1);
+    Some(single.chain(axes).collect())
 }
 
 /// Why nothing came of it.
@@ -36,7 +86,7 @@ fn broken(reason: impl Into<String>) -> Refusal {
 #[derive(Debug, Clone)]
 enum Item {
     Nothing,
-    Bool,
+    Bool(bool),
     Int(i64),
     Text(Rc<str>),
     /// A name that was imported: (module, name).
@@ -69,33 +119,110 @@ pub(super) fn tensors(bytes: &[u8], wrappers: &[&str]) -> Result<Vec<(String, Te
         input: bytes,
         ..Machine::default()
     };
-    let Item::Dict(mut top) = machine.run()? else {
-        return Err(broken("it holds no dictionary of tensors"));
+    machine.state_dict(wrappers)
+}
+
+/// What lies before the data in a file of the time before PyTorch 1.6.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Front {
+    pub(super) tensors: Vec<(String, Tensor)>,
+    /// Keys of the data in the order in which they lie, each with its kind of numbers.
+    pub(super) data: Vec<(String, Element)>,
+    /// Where the data begin.
+    pub(super) end: usize,
+}
+
+/// What such a file begins with: a pickle of one great number.
+pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// The only version of it that there ever was.
+const VERSION: i64 = 1001;
+
+/// Four pickles follow on [`MAGIC`]: the version, the machine, the state dict, and the keys of the data. (`_legacy_save` of PyTorch.)
+pub(super) fn front(bytes: &[u8], wrappers: &[&str]) -> Result<Front, Refusal> {
+    let rest = bytes
+        .strip_prefix(&MAGIC)
+        .ok_or_else(|| broken("it does not begin as such a file does"))?;
+    let mut machine = Machine {
+        input: rest,
+        ..Machine::default()
     };
-    for wrapper in wrappers {
-        let inner = machine.dicts[top].iter().find_map(|(key, value)| match (key, value) {
-            (Item::Text(key), Item::Dict(inner)) if &**key == *wrapper => Some(*inner),
-            _ => None,
-        });
-        if let Some(inner) = inner {
-            top = inner;
-            break;
-        }
+    if !matches!(machine.next_pickle()?, Item::Int(VERSION)) {
+        return Err(broken("it is of an unknown version"));
     }
-    let found: Vec<(String, Tensor)> = machine.dicts[top]
-        .iter()
-        .filter_map(|(key, value)| match (key, value) {
-            (Item::Text(key), Item::Tensor(t)) => Some((key.to_string(), machine.tensors[*t].clone())),
-            _ => None,
+    let Item::Dict(about) = machine.next_pickle()? else {
+        return Err(broken("it does not say on which machine it was written"));
+    };
+    let little = machine.dicts[about].iter().find_map(|(key, value)| match (key, value) {
+        (Item::Text(key), Item::Bool(little)) if &**key == "little_endian" => Some(*little),
+        _ => None,
+    });
+    if little != Some(true) {
+        return Err(broken("its numbers lie with their highest byte first"));
+    }
+    machine.reset();
+    let tensors = machine.state_dict(wrappers)?;
+    let storages = std::mem::take(&mut machine.storages);
+    let kinds: HashMap<&str, Element> = storages.iter().map(|(key, kind)| (key.as_str(), *kind)).collect();
+    let keys = machine.next_pickle()?;
+    let data = machine
+        .items(&keys)?
+        .into_iter()
+        .map(|key| match key {
+            Item::Text(key) => match kinds.get(&*key) {
+                Some(kind) => Ok((key.to_string(), *kind)),
+                None => Err(broken(format!("there are data {key} of which nothing is known"))),
+            },
+            _ => Err(broken("keys of data that are no text")),
         })
-        .collect();
-    if found.is_empty() {
-        return Err(broken("there is no tensor in it"));
-    }
-    Ok(found)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Front {
+        tensors,
+        data,
+        end: bytes.len() - machine.input.len(),
+    })
 }
 
 impl<'a> Machine<'a> {
+    /// What one pickle gives; the input stands behind it then.
+    fn next_pickle(&mut self) -> Result<Item, Refusal> {
+        self.reset();
+        self.run()
+    }
+
+    /// Nothing is known of earlier pickles any more, but for where data lie.
+    fn reset(&mut self) {
+        self.stack.clear();
+        self.memo.clear();
+    }
+
+    /// The tensors of the dictionary that a pickle gives, by name.
+    fn state_dict(&mut self, wrappers: &[&str]) -> Result<Vec<(String, Tensor)>, Refusal> {
+        let Item::Dict(mut top) = self.run()? else {
+            return Err(broken("it holds no dictionary of tensors"));
+        };
+        for wrapper in wrappers {
+            let inner = self.dicts[top].iter().find_map(|(key, value)| match (key, value) {
+                (Item::Text(key), Item::Dict(inner)) if &**key == *wrapper => Some(*inner),
+                _ => None,
+            });
+            if let Some(inner) = inner {
+                top = inner;
+                break;
+            }
+        }
+        let found: Vec<(String, Tensor)> = self.dicts[top]
+            .iter()
+            .filter_map(|(key, value)| match (key, value) {
+                (Item::Text(key), Item::Tensor(t)) => Some((key.to_string(), self.tensors[*t].clone())),
+                _ => None,
+            })
+            .collect();
+        if found.is_empty() {
+            return Err(broken("there is no tensor in it"));
+        }
+        Ok(found)
+    }
+
     fn take(&mut self, n: usize) -> Result<&'a [u8], Refusal> {
         let (head, rest) = self
             .input
@@ -201,7 +328,7 @@ impl<'a> Machine<'a> {
                     self.push(top)?;
                 }
                 b'N' => self.push(Item::Nothing)?,
-                0x88 | 0x89 => self.push(Item::Bool)?,
+                0x88 | 0x89 => self.push(Item::Bool(op == 0x88))?,
                 b'K' => self.int(1)?,
                 b'M' => self.int(2)?,
                 b'J' => {
@@ -386,30 +513,28 @@ impl<'a> Machine<'a> {
             return Err(broken("a tensor without its data"));
         };
         let (shape, strides) = (self.numbers(shape)?, self.numbers(strides)?);
-        let mut expected = 1usize;
-        for (length, stride) in shape.iter().zip(&strides).rev() {
-            if *length > 1 && *stride != expected {
-                return Err(broken("a tensor that is not contiguous: save a copy of it"));
-            }
-            expected = expected.saturating_mul((*length).max(1));
-        }
+        let axes = lie(&shape, &strides).ok_or_else(|| broken("a tensor with gaps in it: save a copy of it"))?;
         let (storage, element) = self.storages[*storage].clone();
         self.tensors.push(Tensor {
             storage,
             element,
             start: usize::try_from(*start).map_err(|_| broken("a negative offset"))?,
             shape,
+            axes,
         });
         self.push(Item::Tensor(self.tensors.len() - 1))
     }
 
-    /// BINPERSID: ('storage', type, key, place, elements).
+    /// BINPERSID: ('storage', type, key, place, elements), and before PyTorch 1.6 what it is a part of, if anything.
     fn storage(&mut self) -> Result<(), Refusal> {
         let id = self.pop()?;
         let items = self.items(&id)?;
-        let [Item::Text(kind), Item::Global(class), Item::Text(key), ..] = items.as_slice() else {
+        let [Item::Text(kind), Item::Global(class), Item::Text(key), _, _, rest @ ..] = items.as_slice() else {
             return Err(broken("data of a kind that is not known"));
         };
+        if !matches!(rest, [] | [Item::Nothing]) {
+            return Err(broken("data that are a part of other data: save a copy of them"));
+        }
         if &**kind != "storage" || class.0 != "torch" {
             return Err(broken("data of a kind that is not known"));
         }
@@ -429,63 +554,4 @@ impl<'a> Machine<'a> {
 }
 
 #[cfg(test)]
-pub(in crate::checkpoint) mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// `{"w": tensor of 2 × 3 floats at 4}`, written by hand.
-    pub(in crate::checkpoint) fn state_dict(call: &str, strides: [u8; 2]) -> Vec<u8> {
-        let mut b = b"\x80\x02}q\x00X\x01\x00\x00\x00w".to_vec();
-        b.extend(format!("c{call}\n").bytes());
-        b.extend(b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x0atQK\x04K\x02K\x03\x86K");
-        b.push(strides[0]);
-        b.push(b'K');
-        b.push(strides[1]);
-        b.extend(b"\x86\x89ccollections\nOrderedDict\n)RtRs.");
-        b
-    }
-
-    #[test]
-    fn a_state_dict_loses_its_tensors() {
-        let bytes = state_dict("torch._utils\n_rebuild_tensor_v2", [3, 1]);
-        let found = tensors(&bytes, &[]).expect("a state dict");
-        let tensor = Tensor {
-            storage: "0".to_owned(),
-            element: Element::F32,
-            start: 4,
-            shape: vec![2, 3],
-        };
-        assert_eq!(found, [("w".to_owned(), tensor)]);
-    }
-
-    #[test]
-    fn code_in_a_pickle_is_not_refused() {
-        let bytes = state_dict("os\nsystem", [3, 1]);
-        assert_eq!(tensors(&bytes, &[]), Err(Refusal::Code("os.system".to_owned())));
-        let eval = b"\x80\x02c__builtin__\neval\nX\x03\x00\x00\x001+1\x85R.";
-        assert_eq!(tensors(eval, &[]), Err(Refusal::Code("__builtin__.eval".to_owned())));
-    }
-
-    #[test]
-    fn a_transposed_tensor_is_read_as_if_it_were_not() {
-        let bytes = state_dict("torch._utils\n_rebuild_tensor_v2", [1, 2]);
-        assert!(matches!(tensors(&bytes, &[]), Err(Refusal::Broken(_))));
-    }
-
-    proptest! {
-        #[test]
-        fn foreign_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = tensors(&bytes, &["state_dict"]);
-        }
-
-        #[test]
-        fn a_broken_state_dict_makes_it_panic(at in 0usize..150, byte in any::<u8>(), cut in 0usize..200) {
-            let mut bytes = state_dict("torch._utils\n_rebuild_tensor_v2", [3, 1]);
-            if let Some(b) = bytes.get_mut(at) {
-                *b = byte;
-            }
-            bytes.truncate(cut.max(1));
-            let _ = tensors(&bytes, &["state_dict"]);
-        }
-    }
-}
+pub(in crate::checkpoint) mod tests;

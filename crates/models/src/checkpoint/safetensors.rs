@@ -66,6 +66,7 @@ fn list(metadata: &Metadata, file: &str, data: u64) -> BTreeMap<String, Stored> 
                 length: (to - from) as u64,
                 element,
                 shape: info.shape.clone(),
+                axes: Vec::new(),
             };
             Some((name, stored))
         })

@@ -1,30 +1,39 @@
 //! `.pt`, `.pth`, `.bin` as torch.save writes them since 1.6: a zip of stored files, one of them a pickle that names the
-//! tensors.
+//! tensors. What it wrote before lies in `old.rs`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::Stored;
-use super::pickle::{self, Refusal, Tensor};
+use super::pickle::{self, Refusal};
+use super::{Stored, old};
 use crate::error::ModelError;
 
 /// Pickles longer than this name no tensors.
-const LONGEST_PICKLE: u64 = 100_000_000;
+pub(super) const LONGEST_PICKLE: u64 = 100_000_000;
 
 /// Wrappers around a state dict, tried in this order.
-const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "params"];
+pub(super) const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "params"];
 
 pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, ModelError> {
     let broken = |reason: String| ModelError::Checkpoint {
         path: path.to_path_buf(),
         reason,
-        hint: "download the model again; checkpoints older than PyTorch 1.6 must be saved anew",
+        hint: "download the model again",
     };
-    let file = File::open(path).map_err(|e| broken(e.to_string()))?;
+    let mut file = File::open(path).map_err(|e| broken(e.to_string()))?;
+    let mut begins = Vec::new();
+    file.by_ref()
+        .take(pickle::MAGIC.len() as u64)
+        .read_to_end(&mut begins)
+        .and_then(|_| file.rewind())
+        .map_err(|e| broken(e.to_string()))?;
+    if begins == pickle::MAGIC {
+        return old::read(path, name, file);
+    }
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(format!("it is no zip archive: {e}")))?;
     let pickle_name = zip
         .file_names()
@@ -48,14 +57,8 @@ pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, 
     })?;
     let mut tensors = BTreeMap::new();
     for (tensor_name, tensor) in found {
-        let Tensor {
-            storage,
-            element,
-            start,
-            shape,
-        } = tensor;
         let entry = zip
-            .by_name(&format!("{root}data/{storage}"))
+            .by_name(&format!("{root}data/{}", tensor.storage))
             .map_err(|e| broken(format!("the data of {tensor_name} are missing: {e}")))?;
         if entry.compression() != CompressionMethod::Stored {
             return Err(broken(format!("the data of {tensor_name} are compressed")));
@@ -63,33 +66,17 @@ pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Stored>, 
         let begin = entry
             .data_start()
             .ok_or_else(|| broken(format!("the data of {tensor_name} cannot be found")))?;
-        let count = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64));
-        let size = element.size() as u64;
-        let span = count.and_then(|n| n.checked_mul(size));
-        let offset = (start as u64).checked_mul(size);
-        let (Some(length), Some(offset)) = (span, offset) else {
-            return Err(broken(format!("{tensor_name} is larger than any file")));
-        };
-        if offset.checked_add(length).is_none_or(|end| end > entry.size()) {
-            return Err(broken(format!("{tensor_name} is longer than its data")));
-        }
-        tensors.insert(
-            tensor_name,
-            Stored {
-                file: name.to_owned(),
-                offset: begin + offset,
-                length,
-                element,
-                shape,
-            },
-        );
+        let stored = tensor
+            .within(name, begin, entry.size())
+            .map_err(|reason| broken(format!("{tensor_name} {reason}")))?;
+        tensors.insert(tensor_name, stored);
     }
     Ok(tensors)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Seek, SeekFrom, Write};
+    use std::io::{SeekFrom, Write};
 
     use zip::write::SimpleFileOptions;
 

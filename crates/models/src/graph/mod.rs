@@ -93,6 +93,7 @@ impl<'w> Graph<'w> {
 
     fn lying(&mut self, name: &str, shape: &[usize]) -> Result<(Value, Element), ModelError> {
         let stored = self.weights.tensor(self.model, name, shape)?;
+        let turned = stored.turned();
         if self.known.insert(name.to_owned()) {
             // Halves are widened while the graph is loaded.
             let widened = if stored.element.size() == 2 { 2 } else { 1 };
@@ -100,13 +101,16 @@ impl<'w> Graph<'w> {
             self.parts.initializers.push(onnx::tensor_elsewhere(
                 name,
                 stored.element,
-                shape,
+                turned.as_ref().map_or(shape, |(lying, _)| lying),
                 &stored.file,
                 stored.offset,
                 stored.length,
             ));
         }
-        Ok((Value(name.to_owned()), stored.element))
+        let value = Value(name.to_owned());
+        // Turned once, when the graph is loaded.
+        let value = turned.map_or(value.clone(), |(_, order)| self.transpose(&value, &order));
+        Ok((value, stored.element))
     }
 
     /// Whether the checkpoint has a tensor of that name and shape.
