@@ -22,6 +22,7 @@ test:
 test-all:
 	@scripts/setup test-all
 	@scripts/nextest --workspace --run-ignored all
+	@scripts/endpoint
 
 ## Every measure of docs/performance.md, in one run.
 bench:

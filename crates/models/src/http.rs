@@ -109,6 +109,9 @@ impl Client<'_> {
             404 => "is the model's name right, and the base of the API, with its /v1 where it has one?",
             413 => "the picture is too large for it",
             429 => "it is asked too often; wait, or take another model",
+            _ if blind(reply) => {
+                "the model there does not see: take a vision model (llama.cpp's server wants its --mmproj too)"
+            }
             _ => "the endpoint's own log says more",
         };
         let status = reply.status;
@@ -126,6 +129,7 @@ impl Client<'_> {
         for last in (0..self.patience.tries.max(1)).rev() {
             let outcome = self.once(url, body)?;
             let pause = match &outcome {
+                Ok(reply) if blind(reply) => Duration::MAX,
                 Ok(reply) if reply.status == 429 || reply.status >= 500 => reply.wait.unwrap_or(wait),
                 Err(e) if passing(e) => wait,
                 _ => Duration::MAX,
@@ -254,6 +258,11 @@ fn request(url: &str, key: Option<&str>, body: Option<&str>, patience: Patience)
         wait,
         body: String::from_utf8_lossy(&bytes).into_owned(),
     })
+}
+
+/// Whether a model was asked about a picture that cannot see: llama.cpp's server answers that as if something had broken.
+fn blind(reply: &Reply) -> bool {
+    reply.status >= 500 && reply.body.contains("image input is not supported")
 }
 
 /// Failures that may pass by themselves.

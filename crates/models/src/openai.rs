@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_cannot_see_is_asked_again_and_again() {
+        let said = r#"{"error":{"code":500,"message":"image input is not supported - hint: if this is unexpected, you may need to provide the mmproj","type":"server_error"}}"#;
+        let mock = Mock::new(move |_, _| says(500, said));
+        let told = told_of(&mock.url);
+        assert!(told.contains("image input") && told.contains("does not see"), "{told}");
+        assert_eq!(mock.asked().len(), 1);
+    }
+
+    #[test]
     fn a_failure_does_not_name_its_cause_or_tells_the_key() {
         let told = told_of(&nobody());
         assert!(told.contains("nobody listens") && told.contains("hint:"), "{told}");
