@@ -208,7 +208,8 @@ class Side:
 
 def compare(name, ours, theirs, options):
     theirs.times = {}
-    ours.run(counted=False)
+    if not options.cold:
+        ours.run(counted=False)
     for _ in range(options.rounds):
         ours.run()
         theirs.run()
@@ -235,6 +236,7 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp/synchresis-benches"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=12)
+    parser.add_argument("--cold", action="store_true", help="count the first run too: for a machine on which one takes minutes")
     parser.add_argument("--torch", help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -246,12 +248,14 @@ def main():
             print(f"{name}: left out, its reference's checkout is not named")
             continue
         torch = [sys.executable, __file__, *sys.argv[1:], "--torch", name]
-        subprocess.run([*torch, "--prepare"], check=True, stdout=subprocess.DEVNULL)
+        if not (options.scratch / name).exists():
+            subprocess.run([*torch, "--prepare"], check=True, stdout=subprocess.DEVNULL)
         run = lambda engine: [options.time, engine, options.ort, options.scratch / name, options.tokens]
-        if name == "moondream2":
+        if name == "moondream2" and not (options.scratch / name / "eight.safetensors").exists():
             subprocess.run([str(word) for word in run("moondream2-q8")], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         beside = Side(torch)
-        beside.run(counted=False)
+        if not options.cold:
+            beside.run(counted=False)
         for ours_name in (name, "moondream2-q8")[: 1 + (name == "moondream2")]:
             ours = Side(run(ours_name))
             compare(ours_name, ours, beside, options)

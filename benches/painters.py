@@ -138,6 +138,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--keep", action="store_true", help="leave the weights in the scratch folder")
+    parser.add_argument("--cold", action="store_true", help="count the first run too: for a machine on which one takes minutes")
     parser.add_argument("--torch", help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -149,7 +150,8 @@ def main():
         try:
             subprocess.run([*torch, "--prepare"], check=True, stdout=subprocess.DEVNULL)
             beside, ours = Side(torch), Side([options.time, name, options.ort, options.scratch / name, options.steps])
-            beside.run(counted=False)
+            if not options.cold:
+                beside.run(counted=False)
             compare(name, ours, beside, options)
             ours.end()
             beside.end()

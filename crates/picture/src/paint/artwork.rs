@@ -248,4 +248,109 @@ mod tests {
         assert_eq!(&flat[..3], &[10, 200, 30]);
         assert!(flat[3..].iter().all(|v| *v < 140));
     }
+
+    /// The first pixel of a picture of one colour.
+    fn colour(bytes: &[u8]) -> [u8; 3] {
+        let art = Artwork::decode("art", bytes, 64).expect("decodes");
+        let middle = (art.width() * (art.height() / 2) + art.width() / 2) as usize * 3;
+        let rgb = &art.rgb()[middle..middle + 3];
+        [rgb[0], rgb[1], rgb[2]]
+    }
+
+    #[test]
+    fn sixteen_bits_or_alpha_or_grey_change_a_colour() {
+        let wide = |values: &[u16]| -> Vec<u8> { values.repeat(64).iter().flat_map(|v| v.to_ne_bytes()).collect() };
+        let png = |kind, bytes: &[u8]| png(8, 8, kind, bytes);
+        let full = colour(&png(ExtendedColorType::Rgb16, &wide(&[0xffff, 0x8080, 0x0101])));
+        assert_eq!(full, [255, 128, 1]);
+        let opaque = colour(&png(
+            ExtendedColorType::Rgba16,
+            &wide(&[0xffff, 0x8080, 0x0101, 0xffff]),
+        ));
+        assert_eq!(opaque, [255, 128, 1]);
+        assert_eq!(colour(&png(ExtendedColorType::L16, &wide(&[0x4040]))), [64; 3]);
+        assert_eq!(colour(&png(ExtendedColorType::La8, &[77, 255].repeat(64))), [77; 3]);
+        // What cannot be seen is laid over a dark ground, not shown as it happens to be stored.
+        let clear = colour(&png(ExtendedColorType::Rgba8, &[255, 255, 255, 0].repeat(64)));
+        assert!(clear.iter().all(|v| *v < 140), "{clear:?}");
+    }
+
+    /// A JPEG of 8 × 8 pixels of one colour, in four inks as Adobe stores them (255: no ink).
+    fn four_inks(inks: [u8; 4]) -> Vec<u8> {
+        let mut out = vec![0xff, 0xd8];
+        let mut segment = |kind: u8, body: &[u8]| {
+            out.extend([0xff, kind, 0, body.len() as u8 + 2]);
+            out.extend(body);
+        };
+        segment(0xee, b"Adobe\0\x64\0\0\0\0\0");
+        segment(0xdb, &[[0].as_slice(), &[1; 64]].concat());
+        segment(
+            0xc0,
+            &[8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0],
+        );
+        // Sizes 0, 10 and 11 of a block's mean have the codes 00, 01 and 10; a block ends with 0.
+        segment(0xc4, &[0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 11]);
+        segment(0xc4, &[0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        segment(0xda, &[4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0]);
+        let mut bits = String::new();
+        for ink in inks {
+            let mean = (i32::from(ink) - 128) * 8;
+            bits += &match mean {
+                0 => "00".to_owned(),
+                1..=1023 => format!("01{mean:010b}"),
+                _ => format!("10{:011b}", mean + 2047),
+            };
+            bits.push('0');
+        }
+        while !bits.len().is_multiple_of(8) {
+            bits.push('1');
+        }
+        for byte in bits.as_bytes().chunks(8) {
+            let byte = byte.iter().fold(0, |n, b| n << 1 | (b - b'0'));
+            out.push(byte);
+            if byte == 0xff {
+                out.push(0);
+            }
+        }
+        out.extend([0xff, 0xd9]);
+        out
+    }
+
+    #[test]
+    fn a_picture_for_the_press_has_its_colours_turned_round() {
+        for (inks, wanted) in [
+            ([255, 0, 0, 255], [255, 0, 0]),
+            ([0, 255, 255, 255], [0, 255, 255]),
+            ([255, 255, 255, 0], [0, 0, 0]),
+            ([255, 255, 255, 255], [255, 255, 255]),
+        ] {
+            let found = colour(&four_inks(inks));
+            assert!(
+                found.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 4),
+                "{inks:?}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_camera_held_upright_gives_a_picture_that_lies() {
+        // Red on the left, blue on the right.
+        let rgb: Vec<u8> = (0..16 * 8)
+            .flat_map(|i| if i % 16 < 8 { [250, 0, 0] } else { [0, 0, 250] })
+            .collect();
+        let mut jpeg = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 95)
+            .write_image(&rgb, 16, 8, ExtendedColorType::Rgb8)
+            .expect("encodes");
+        // EXIF with one entry: orientation 6, the camera's right side is above.
+        let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let mut turned = vec![0xff, 0xd8, 0xff, 0xe1, 0, exif.len() as u8 + 2];
+        turned.extend(exif);
+        turned.extend(&jpeg[2..]);
+        let art = Artwork::decode("art", &turned, 64).expect("decodes");
+        assert_eq!((art.width(), art.height()), (8, 16));
+        let at = |y: usize| &art.rgb()[(y * 8 + 4) * 3..][..3];
+        assert!(at(2)[0] > 180 && at(2)[2] < 70, "{:?}", at(2));
+        assert!(at(13)[2] > 180 && at(13)[0] < 70, "{:?}", at(13));
+    }
 }
