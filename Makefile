@@ -23,6 +23,8 @@ test-all:
 	@scripts/setup test-all
 	@scripts/nextest --workspace --run-ignored all
 	@scripts/endpoint
+	@$(CARGO) build --quiet --locked --package synchresis-cli
+	@scripts/schemathesis --max-examples 50
 
 ## Every measure of docs/performance.md, in one run.
 bench:

@@ -68,12 +68,48 @@ function reels(within) {
   });
 }
 
+/** How far jobs of the list are, as long as they run; a few at once, for streams are not without end. */
+async function running(within) {
+  const places = [...within.querySelectorAll(".reel .state-running, .reel .state-queued")].slice(0, 4);
+  if (!places.length) return;
+  const [{ ended }, { say }] = await Promise.all([import("./jobs.js"), import("./words.js")]);
+  for (const place of places) {
+    const [id] = place.closest("a").pathname.split("/").slice(-1);
+    ended(id, (job) => {
+      place.className = `state state-${job.status}`;
+      place.textContent = job.status === "running" ? `${Math.min(99, Math.floor(job.progress * 100))} %` : say(`status.${job.status}`);
+      const thumbnail = job.artefacts.find(({ name }) => name === "thumbnail.jpg");
+      const strip = place.closest("a").querySelector(".reel-strip");
+      if (thumbnail && !strip.firstElementChild) strip.append(Object.assign(new Image(660, 90), { alt: "", src: thumbnail.url }));
+    }).catch(() => {});
+  }
+}
+
+/** What cannot be taken back is asked twice. */
+function forget(within) {
+  const form = within.querySelector("[data-forget]");
+  const button = form?.querySelector("button");
+  form?.addEventListener("submit", async (event) => {
+    if (button.dataset.sure) return;
+    event.preventDefault();
+    button.dataset.sure = "yes";
+    const usual = button.textContent;
+    button.textContent = (await import("./words.js")).say("forget.sure");
+    setTimeout(() => {
+      delete button.dataset.sure;
+      button.textContent = usual;
+    }, 5000);
+  });
+}
+
 /** Brings what is on the page to life. */
 export async function awaken(within = document) {
   dates(within);
   shares(within);
   reels(within);
   mood(within);
+  forget(within);
+  running(within);
   const start = within.querySelector("[data-start]");
   if (start) (await import("./start.js")).start(start);
   const job = within.querySelector("[data-job]");

@@ -85,7 +85,17 @@ export async function result(place) {
   const score = await lines(job, kind, document);
   holder.firstChild.replaceWith(transport(video, score.seconds, score.hits));
   video.removeAttribute("controls");
+  score.frame_s = 1 / (document.sighting?.frame_rate || 25);
   timeline(room, video, score);
+  // The space bar plays from anywhere but where it means something else.
+  const space = (event) => {
+    if (!video.isConnected) return removeEventListener("keydown", space);
+    if (event.key !== " " || event.target.closest("button, a, input, select, textarea, summary, [role=slider], video")) return;
+    event.preventDefault();
+    if (video.paused) video.play();
+    else video.pause();
+  };
+  addEventListener("keydown", space);
   const seek = (time) => {
     video.currentTime = time;
     room.focus({ preventScroll: true });

@@ -207,7 +207,15 @@ export function timeline(holder, video, score) {
   holder.addEventListener("keydown", (event) => {
     const now = video.currentTime;
     const taken = score.hits.filter((hit) => hit.taken).map((hit) => hit.time_s);
+    const play = () => (video.paused ? video.play() : video.pause());
+    const frame = score.frame_s ?? 0.04;
     const moves = {
+      // As at a cutting table.
+      j: () => go(now - 1),
+      k: play,
+      l: () => go(now + 1),
+      ",": () => go(now - frame),
+      ".": () => go(now + frame),
       ArrowRight: () => go(now + 1),
       ArrowUp: () => go(now + 1),
       ArrowLeft: () => go(now - 1),
@@ -216,9 +224,9 @@ export function timeline(holder, video, score) {
       End: () => go(seconds),
       PageDown: () => go(taken.find((time) => time > now + 0.02) ?? seconds),
       PageUp: () => go(taken.findLast((time) => time < now - 0.02) ?? 0),
-      " ": () => (video.paused ? video.play() : video.pause()),
+      " ": play,
     };
-    if (!moves[event.key]) return;
+    if (!moves[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     moves[event.key]();
   });
