@@ -3,7 +3,7 @@
 
     cargo build --release -p synchresis-models --example time
     venv/bin/python benches/painters.py --time target/release/examples/time --ort target/onnxruntime/libonnxruntime.so \
-        [--only captions,vae,prior,decoder] [--scratch DIR] [--rounds N] [--steps N]
+        [--only captions,vae,prior,decoder] [--scratch DIR] [--rounds N] [--steps N] [--side PIXELS]
 
 Compute does not depend on weights' values. Ours and theirs are two processes that take turns (see models.py); `step` is one step of a prior
 or a decoder, `run` of `vae` one picture of 768 x 768, of `captions` four windows of ten seconds to the longest caption. Weights are made in
@@ -76,7 +76,7 @@ def vae(folder, options):
         net.save_pretrained(folder)
     yield "load"
     while True:
-        net.decode(torch.randn(1, 4, 96, 96))
+        net.decode(torch.randn(1, 4, options.side // 8, options.side // 8))
         yield "run"
 
 
@@ -120,9 +120,9 @@ def decoder(folder, options):
     while True:
         yield "begin"
         for _ in range(options.steps):
-            net(torch.randn(2, 4, 96, 96), 500, None, added_cond_kwargs={"image_embeds": torch.randn(2, 1280)})
+            net(torch.randn(2, 4, options.side // 8, options.side // 8), 500, None, added_cond_kwargs={"image_embeds": torch.randn(2, 1280)})
             yield "step"
-        movq.decode(torch.randn(1, 4, 96, 96), force_not_quantize=True)
+        movq.decode(torch.randn(1, 4, options.side // 8, options.side // 8), force_not_quantize=True)
         yield "run"
 
 
@@ -137,6 +137,7 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp/synchresis-benches"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--side", type=int, default=768, help="side of the pictures, pixels")
     parser.add_argument("--keep", action="store_true", help="leave the weights in the scratch folder")
     parser.add_argument("--cold", action="store_true", help="count the first run too: for a machine on which one takes minutes")
     parser.add_argument("--torch", help=argparse.SUPPRESS)
@@ -149,7 +150,7 @@ def main():
         torch = [sys.executable, __file__, *sys.argv[1:], "--torch", name]
         try:
             subprocess.run([*torch, "--prepare"], check=True, stdout=subprocess.DEVNULL)
-            beside, ours = Side(torch), Side([options.time, name, options.ort, options.scratch / name, options.steps])
+            beside, ours = Side(torch), Side([options.time, name, options.ort, options.scratch / name, options.steps, options.side])
             if not options.cold:
                 beside.run(counted=False)
             compare(name, ours, beside, options)

@@ -1,7 +1,7 @@
 //! An engine that runs when it is told to, for `benches/models.py` and `benches/painters.py`, which take its time: a line of JSON on
 //! stdout for what is done, and a line on stdin to go on.
 //!
-//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder LIBRARY WEIGHTS TOKENS
+//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder LIBRARY WEIGHTS TOKENS [SIDE]
 #![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::path::{Path, PathBuf};
@@ -72,8 +72,8 @@ fn steps() -> Steps {
     Steps(Mutex::new("begin"))
 }
 
-/// The painters, `runs` steps each.
-fn painted(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Result<(), ModelError> {
+/// The painters, `runs` steps each, pictures of `side` × `side` pixels.
+fn painted(engine: &str, weights: &Path, (runs, side): (usize, usize), runtime: &Runtime) -> Result<(), ModelError> {
     match engine {
         "captions" => {
             let mut net = LpMusicCaps::load(weights, runtime)?;
@@ -85,8 +85,8 @@ fn painted(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Resu
         "vae" => {
             let mut net = Between::load(weights, runtime)?;
             let latents = Tensor {
-                shape: vec![1, 4, 96, 96],
-                data: TorchRandom::seeded(1).normal(4 * 96 * 96),
+                shape: vec![1, 4, side / 8, side / 8],
+                data: TorchRandom::seeded(1).normal(4 * (side / 8) * (side / 8)),
             };
             rounds(|| net.pictures(std::slice::from_ref(&latents)).map(drop))
         }
@@ -105,6 +105,7 @@ fn painted(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Resu
             let mut net = Decoder::load(weights, runtime)?;
             let how = DecoderSteps {
                 steps: runs,
+                size: (side, side),
                 ..DecoderSteps::default()
             };
             let mut random = TorchRandom::seeded(1);
@@ -117,14 +118,14 @@ fn painted(engine: &str, weights: &Path, runs: usize, runtime: &Runtime) -> Resu
     }
 }
 
-fn measured(engine: &str, weights: &Path, tokens: usize, runtime: &Runtime) -> Result<(), ModelError> {
+fn measured(engine: &str, weights: &Path, (tokens, side): (usize, usize), runtime: &Runtime) -> Result<(), ModelError> {
     let no_picture = || ModelError::Input {
         model: "time",
         reason: "no picture".to_owned(),
     };
     let square = |side: usize| picture(side, side).ok_or_else(no_picture);
     match engine {
-        "captions" | "vae" | "prior" | "decoder" => painted(engine, weights, tokens, runtime),
+        "captions" | "vae" | "prior" | "decoder" => painted(engine, weights, (tokens, side), runtime),
         "yolov9" => {
             let mut net = YoloV9::load(weights, runtime)?;
             let picture = square(640)?;
@@ -169,9 +170,10 @@ fn measured(engine: &str, weights: &Path, tokens: usize, runtime: &Runtime) -> R
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().collect();
-    let [_, engine, library, weights, tokens] = args.as_slice() else {
-        return Err("time ENGINE LIBRARY WEIGHTS TOKENS".into());
+    let [_, engine, library, weights, tokens, side @ ..] = args.as_slice() else {
+        return Err("time ENGINE LIBRARY WEIGHTS TOKENS [SIDE]".into());
     };
+    let side = side.first().map_or(Ok(768), |side| side.parse())?;
     let runtime = Runtime::load(&[PathBuf::from(library)], 2)?;
-    Ok(measured(engine, Path::new(weights), tokens.parse()?, &runtime)?)
+    Ok(measured(engine, Path::new(weights), (tokens.parse()?, side), &runtime)?)
 }
