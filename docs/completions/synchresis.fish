@@ -70,7 +70,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l mood -d 
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand score" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -132,7 +132,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l mood -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand frames" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -188,7 +188,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l mood -
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand objects" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -244,7 +244,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l mood -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand select" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -300,7 +300,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l mood 
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand describe" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -357,7 +357,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l mood -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand prompt" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -413,7 +413,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l mood 
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand generate" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -471,7 +471,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l mood -d
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand render" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -527,7 +527,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l mood -d 'F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mix" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r
@@ -583,7 +583,7 @@ complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l mood -d 'F
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l style -d 'One of `synchresis styles`, or a style\'s file; chosen from what is seen by default' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l seed -d 'Same brief and seed: the same bytes. Another seed: another tune' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l takes -d 'Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all' -r
-complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none' -r
+complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l music -d 'Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l hit -d 'A moment the music must land on, seconds or m:ss.mmm; can be given more than once' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l keep-sections -d 'Sections of the document\'s take to leave as they are, counted from 1: 1,3; the rest is composed anew with --seed' -r
 complete -c synchresis -n "__fish_synchresis_using_subcommand mux" -l soundbank -d 'An SF2 or SF3 file to play from, `auto` (the best free one installed) or `none` (the built-in voices)' -r

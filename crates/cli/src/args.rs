@@ -17,7 +17,7 @@ pub(crate) struct BriefArgs {
     /// Compose this many takes with seeds from --seed on, rank them and use the best; the document lists all.
     #[arg(long, value_name = "N", value_parser = reads("takes"), help_heading = "Music")]
     takes: Option<String>,
-    /// Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR) or none.
+    /// Who makes the music: composer, audioldm2, audioldm (or one of them with its folder: audioldm2=DIR), replicate or none.
     #[arg(long, value_name = "ENGINE", help_heading = "Music")]
     music: Option<String>,
     /// A moment the music must land on, seconds or m:ss.mmm; can be given more than once.

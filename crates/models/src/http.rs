@@ -48,7 +48,13 @@ pub(crate) struct Client<'a> {
 struct Reply {
     status: u16,
     wait: Option<Duration>,
-    body: String,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
 }
 
 impl Client<'_> {
@@ -61,7 +67,19 @@ impl Client<'_> {
         if !(200..300).contains(&reply.status) {
             return Err(self.refused(url, &reply));
         }
-        serde_json::from_str(&reply.body).map_err(|_| self.nonsense(url, &reply.body))
+        serde_json::from_slice(&reply.body).map_err(|_| self.nonsense(url, &reply.text()))
+    }
+
+    /// The bytes that lie at `url`.
+    ///
+    /// # Errors
+    /// [`ModelError::Endpoint`], [`ModelError::Cancelled`].
+    pub(crate) fn bytes(&self, url: &str) -> Result<Vec<u8>, ModelError> {
+        let reply = self.patiently(url, None)?;
+        if !(200..300).contains(&reply.status) {
+            return Err(self.refused(url, &reply));
+        }
+        Ok(reply.body)
     }
 
     /// An answer that is not what was asked for.
@@ -92,7 +110,7 @@ impl Client<'_> {
     }
 
     fn refused(&self, url: &str, reply: &Reply) -> ModelError {
-        let said = serde_json::from_str::<Value>(&reply.body).ok();
+        let said = serde_json::from_slice::<Value>(&reply.body).ok();
         let said = said.as_ref().and_then(|json| {
             let error = json.get("error");
             let inner = error
@@ -102,7 +120,7 @@ impl Client<'_> {
                 .or(json.get("title"));
             inner.and_then(Value::as_str)
         });
-        let said = said.map_or_else(|| excerpt(&reply.body), str::to_owned);
+        let said = said.map_or_else(|| excerpt(&reply.text()), str::to_owned);
         let hint = match reply.status {
             401 | 403 => "the key is missing, wrong, or may not do this",
             402 => "the account has no credit",
@@ -252,12 +270,8 @@ fn request(url: &str, key: Option<&str>, body: Option<&str>, patience: Patience)
         .and_then(|value| value.to_str().ok());
     let wait = wait.and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
-    let bytes = response.body_mut().with_config().limit(LONGEST).read_to_vec()?;
-    Ok(Reply {
-        status,
-        wait,
-        body: String::from_utf8_lossy(&bytes).into_owned(),
-    })
+    let body = response.body_mut().with_config().limit(LONGEST).read_to_vec()?;
+    Ok(Reply { status, wait, body })
 }
 
 /// Whether a model was asked about a picture that cannot see: llama.cpp's server answers that as if something had broken.

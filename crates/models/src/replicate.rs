@@ -1,4 +1,4 @@
-//! LLaVA-13B at Replicate, called as Audiv calls it: a prediction is made, looked at until it is done, and cancelled with the person.
+//! LLaVA-13B and AudioLDM at Replicate, called as Audiv calls them: a prediction is made, looked at until it is done, and cancelled with the person.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::http::{Client, Patience};
 use crate::openai::picture;
 
 const DOING: &str = "asking LLaVA at Replicate";
+const SOUNDING: &str = "asking AudioLDM at Replicate";
 
 /// The base of its API.
 pub const BASE: &str = "https://api.replicate.com/v1";
@@ -16,7 +17,9 @@ pub const BASE: &str = "https://api.replicate.com/v1";
 pub const KEY: &str = "REPLICATE_API_TOKEN";
 /// The model and version that Audiv asks: `yorickvp/llava-13b`.
 pub const LLAVA: &str = "80537f9eead1a5bfa72d5ac6ea6414379be41d4d4f6679fd776e9535d1eb58bb";
-/// What Audiv asks it.
+/// The model and version that Audiv has its sounds from: `haoheliu/audio-ldm`.
+pub const AUDIOLDM: &str = "b61392adecdd660326fc9cfc5398182437dbe5e97b5decfb36e1a36de68b5b95";
+/// What Audiv asks LLaVA.
 pub const QUESTION: &str = "Describe a fitting Background Music with less than 30 words. It must give an answer to the following 3 points: atmosphere, rhythm, melody";
 
 /// How often a prediction is looked at.
@@ -65,6 +68,66 @@ pub fn describe(
         return Err(output.nonsense);
     }
     Ok(text)
+}
+
+/// What AudioLDM is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct SoundWish<'a> {
+    /// In words.
+    pub prompt: &'a str,
+    /// At least so many seconds, as far as it goes: it makes 2.5 to 20, in steps of 2.5.
+    pub seconds: f64,
+    /// How many it draws to choose the best; Audiv has 3.
+    pub candidates: u32,
+    /// How much the prompt counts; Audiv has 2.5.
+    pub guidance: f64,
+}
+
+impl SoundWish<'_> {
+    /// The length that it will have, seconds.
+    pub fn length(&self) -> f64 {
+        let steps = (self.seconds / 2.5).ceil();
+        // What is no number is short.
+        if steps > 1.0 { steps.min(8.0) * 2.5 } else { 2.5 }
+    }
+}
+
+/// A sound of words, as the file that AudioLDM makes of it (a WAV).
+///
+/// # Errors
+/// As for [`describe`].
+pub fn sound(
+    account: Account<'_>,
+    wish: SoundWish<'_>,
+    patience: Patience,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, ModelError> {
+    let input = json!({
+        "text": wish.prompt,
+        "duration": format!("{:.1}", wish.length()),
+        "n_candidates": wish.candidates,
+        "guidance_scale": wish.guidance,
+    });
+    let output = predict(account, SOUNDING, AUDIOLDM, &input, patience, cancelled, &mut |_| ())?;
+    let place = match &output.value {
+        Value::Array(all) => all.first().and_then(Value::as_str),
+        one => one.as_str(),
+    };
+    let Some(place) = place.filter(|p| p.starts_with("https://") || p.starts_with("http://")) else {
+        return Err(output.nonsense);
+    };
+    // It lies elsewhere, where the key has no business.
+    let client = Client {
+        doing: "fetching the sound of AudioLDM from Replicate",
+        key: None,
+        patience,
+        cancelled,
+    };
+    let bytes = client.bytes(place)?;
+    if bytes.is_empty() {
+        return Err(output.nonsense);
+    }
+    Ok(bytes)
 }
 
 /// An output, and what to say where it is none that can be used.
@@ -207,6 +270,74 @@ mod tests {
         let input = json!({"image": "data:image/jpeg;base64,anBlZw==", "top_p": 1, "prompt": QUESTION, "max_tokens": 1024,
             "temperature": 0.2});
         assert_eq!(body["input"], input);
+    }
+
+    fn sounded(base: &str) -> Result<Vec<u8>, ModelError> {
+        let account = Account {
+            base,
+            token: "r8_secret",
+        };
+        let wish = SoundWish {
+            prompt: "calm piano",
+            seconds: 4.2,
+            candidates: 3,
+            guidance: 2.5,
+        };
+        sound(account, wish, hasty(), &|| false)
+    }
+
+    #[test]
+    fn a_sound_is_asked_for_otherwise_than_audiv_does_or_the_key_goes_to_others() {
+        let files = Mock::new(|_, _| says(200, "RIFF and so on"));
+        let output = format!("{}/files/out.wav", files.url);
+        let mock = Mock::new(move |n, _| match n {
+            0 => says(201, r#"{"id": "ab12", "status": "starting", "output": null}"#),
+            _ => says(
+                200,
+                &format!(r#"{{"id": "ab12", "status": "succeeded", "output": "{output}"}}"#),
+            ),
+        });
+        assert_eq!(sounded(&mock.url).expect("sounds"), b"RIFF and so on");
+        let body: Value = serde_json::from_str(&mock.asked()[0].body).expect("JSON");
+        assert_eq!(body["version"], AUDIOLDM);
+        let input = json!({"text": "calm piano", "duration": "5.0", "n_candidates": 3, "guidance_scale": 2.5});
+        assert_eq!(body["input"], input);
+        let fetched = files.asked();
+        assert!(
+            fetched[0].line.starts_with("GET /files/out.wav "),
+            "{}",
+            fetched[0].line
+        );
+        assert!(!fetched[0].headers.contains("r8_secret"));
+    }
+
+    #[test]
+    fn a_sound_that_is_none_or_gone_is_taken() {
+        for output in ["null", "7", "[]", r#""file:///etc/passwd""#, r#"["ftp://x/y"]"#] {
+            let answer = format!(r#"{{"id": "a", "status": "succeeded", "output": {output}}}"#);
+            let mock = Mock::new(move |_, _| says(201, &answer));
+            let told = sounded(&mock.url).expect_err("fails").to_string();
+            assert!(told.contains("something else") && told.contains("hint:"), "{told}");
+        }
+        let gone = Mock::new(|_, _| says(404, "gone"));
+        let output = format!("{}/out.wav", gone.url);
+        let mock = Mock::new(move |_, _| {
+            says(
+                201,
+                &format!(r#"{{"id": "a", "status": "succeeded", "output": "{output}"}}"#),
+            )
+        });
+        let told = sounded(&mock.url).expect_err("fails").to_string();
+        assert!(told.contains("fetching the sound") && told.contains("404"), "{told}");
+        for (seconds, length) in [(0.1, 2.5), (5.0, 5.0), (5.1, 7.5), (60.0, 20.0), (f64::NAN, 2.5)] {
+            let wish = SoundWish {
+                prompt: "",
+                seconds,
+                candidates: 1,
+                guidance: 1.0,
+            };
+            assert_eq!(wish.length(), length);
+        }
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl Request {
         if base.sounds_weights.is_some() || matches!(base.music, Music::Audioldm2(Some(_)) | Music::Audioldm(Some(_))) {
             return refused(
                 "music",
-                "composer, audioldm2, audioldm and none are to be had; a folder of the server is not",
+                "composer, audioldm2, audioldm, replicate and none are to be had; a folder of the server is not",
             );
         }
         if matches!(base.features, Features::Resnet18(Some(_))) {

@@ -16,6 +16,8 @@ pub enum Music {
     Audioldm2(Option<PathBuf>),
     /// AudioLDM with the weights of this folder, or of the model folder.
     Audioldm(Option<PathBuf>),
+    /// AudioLDM at Replicate.
+    Replicate,
     /// Nobody.
     None,
 }

@@ -2,6 +2,7 @@
 
 mod film;
 mod landing;
+mod replicate;
 
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,7 @@ impl Engine {
                     "cvssp/audioldm-l-full",
                 ],
             ),
-            Music::Composer | Music::None => return Ok(None),
+            Music::Replicate | Music::Composer | Music::None => return Ok(None),
         };
         allowed(name, world)?;
         let folder = find(given.as_deref(), names, family.name(), world)?;
@@ -171,7 +172,7 @@ fn method_name(method: Option<Method>) -> String {
 
 /// Whether the brief's music is drawn by an engine.
 pub(crate) fn draws(brief: &Brief) -> bool {
-    matches!(brief.music, Music::Audioldm2(_) | Music::Audioldm(_))
+    matches!(brief.music, Music::Audioldm2(_) | Music::Audioldm(_) | Music::Replicate)
 }
 
 /// Draws a sound of the brief's prompt alone, without a film.
@@ -191,8 +192,7 @@ pub fn draw(brief: &Brief, order: &DrawOrder, world: &dyn World) -> Result<Outco
         .transpose()?
         .flatten();
     let Some(mut engine) = Engine::find(&brief.music, world)? else {
-        let words =
-            "drawing a sound: the built-in composer needs a film\nhint: name a clip, or --music audioldm2=FOLDER";
+        let words = "drawing a sound: without a film only AudioLDM2 and AudioLDM do it\nhint: name a clip, or --music audioldm2=FOLDER";
         return Err(StudioError::Brief(words.into()));
     };
     let files: Vec<PathBuf> = match &order.output {

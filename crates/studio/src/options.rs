@@ -11,7 +11,7 @@ use crate::film::{FilmBrief, FilmCaption, FilmPainter, FilmTransition};
 
 /// The engines of each option that takes one.
 pub const ENGINES: &[(&str, &[&str])] = &[
-    ("music", &["composer", "audioldm2", "audioldm", "none"]),
+    ("music", &["composer", "audioldm2", "audioldm", "replicate", "none"]),
     ("sounds", &["none", "designer", "audioldm2"]),
     ("objects", &["auto", "none", "yolov9"]),
     ("features", &["built-in", "resnet18"]),
@@ -88,9 +88,10 @@ impl Brief {
                     ("none", None) => Music::None,
                     ("audioldm2", path) => Music::Audioldm2(path),
                     ("audioldm", path) => Music::Audioldm(path),
+                    ("replicate", None) => Music::Replicate,
                     _ => {
                         return Err(engine(
-                            "composer, audioldm2, audioldm2=DIR, audioldm, audioldm=DIR or none",
+                            "composer, audioldm2, audioldm2=DIR, audioldm, audioldm=DIR, replicate or none",
                         ));
                     }
                 };

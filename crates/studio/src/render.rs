@@ -104,6 +104,7 @@ pub(crate) fn run(
             match (&music_drawing, &brief.music) {
                 (None, _) => "composer",
                 (_, Music::Audioldm(_)) => "audioldm",
+                (_, Music::Replicate) => "replicate haoheliu/audio-ldm",
                 _ => "audioldm2",
             },
         ),

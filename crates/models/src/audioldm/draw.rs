@@ -105,8 +105,7 @@ impl AudioLdm {
         let mut latents = noise.to_vec();
         let steps = sampler.timesteps().to_vec();
         for (index, step) in steps.iter().enumerate() {
-            let mut said = vec![0.0; latents.len()];
-            let mut weight = vec![0.0f32; rows];
+            let mut said = Sum::new((channels, rows, columns));
             for (n, (from, to)) in windows.iter().enumerate() {
                 watch.check()?;
                 let (from, to) = (*from, *to);
@@ -118,20 +117,11 @@ impl AudioLdm {
                 };
                 let out = unet.step(&sample, *step, conditions.given())?;
                 let guided = guided(&out.data, conditions.batch, wish.guidance);
-                let fades = fades(from, to, rows);
-                add(&mut said, &guided, (channels, rows, columns), (from, to), &fades);
-                for (w, fade) in weight[from..to].iter_mut().zip(&fades) {
-                    *w += fade;
-                }
+                said.add(&guided, (from, to));
                 let within = (n + 1) as f64 / windows.len() as f64;
                 done((index as f64 + within) / (steps.len() + 1) as f64);
             }
-            if windows.len() > 1 {
-                for (i, x) in said.iter_mut().enumerate() {
-                    *x /= weight[i / columns % rows];
-                }
-            }
-            sampler.step(index, &said, &mut latents);
+            sampler.step(index, &said.mean(), &mut latents);
         }
         Ok(latents)
     }
@@ -268,29 +258,54 @@ fn guided(said: &[f32], batch: usize, guidance: f32) -> Vec<f32> {
 }
 
 /// Rows `from` up to `to` of channels × rows × columns.
-pub(super) fn cut(latents: &[f32], (channels, rows, columns): (usize, usize, usize), from: usize, to: usize) -> Vec<f32> {
+fn cut(latents: &[f32], (channels, rows, columns): (usize, usize, usize), from: usize, to: usize) -> Vec<f32> {
     (0..channels)
         .flat_map(|c| &latents[(c * rows + from) * columns..(c * rows + to) * columns])
         .copied()
         .collect()
 }
 
-/// Adds a window, faded, where it was cut from.
-fn add(
-    sum: &mut [f32],
-    part: &[f32],
-    (channels, rows, columns): (usize, usize, usize),
-    (from, to): (usize, usize),
-    fades: &[f32],
-) {
-    let tall = to - from;
-    for c in 0..channels {
-        for (r, fade) in fades.iter().enumerate() {
-            let into = &mut sum[(c * rows + from + r) * columns..][..columns];
-            for (x, y) in into.iter_mut().zip(&part[(c * tall + r) * columns..][..columns]) {
-                *x += fade * y;
+/// What several windows say of the same rows, each counted as its fades have it.
+pub(super) struct Sum {
+    said: Vec<f32>,
+    weight: Vec<f32>,
+    shape: (usize, usize, usize),
+}
+
+impl Sum {
+    /// For channels × rows × columns.
+    pub(super) fn new(shape: (usize, usize, usize)) -> Self {
+        Self {
+            said: vec![0.0; shape.0 * shape.1 * shape.2],
+            weight: vec![0.0; shape.1],
+            shape,
+        }
+    }
+
+    /// Adds a window, faded, where it was cut from.
+    pub(super) fn add(&mut self, part: &[f32], (from, to): (usize, usize)) {
+        let (channels, rows, columns) = self.shape;
+        let (tall, fades) = (to - from, fades(from, to, rows));
+        for c in 0..channels {
+            for (r, fade) in fades.iter().enumerate() {
+                let into = &mut self.said[(c * rows + from + r) * columns..][..columns];
+                for (x, y) in into.iter_mut().zip(&part[(c * tall + r) * columns..][..columns]) {
+                    *x += fade * y;
+                }
             }
         }
+        for (w, fade) in self.weight[from..to].iter_mut().zip(&fades) {
+            *w += fade;
+        }
+    }
+
+    /// Their mean.
+    pub(super) fn mean(mut self) -> Vec<f32> {
+        let (_, rows, columns) = self.shape;
+        for (i, x) in self.said.iter_mut().enumerate() {
+            *x /= self.weight[i / columns % rows];
+        }
+        self.said
     }
 }
 

@@ -11,7 +11,7 @@ use synchresis_sound::SAMPLE_RATE;
 use synchresis_sound::hear::Resampler;
 use synchresis_sound::mix::RawWriter;
 
-use super::{Engine, NEGATIVE, STEPS, drawing, draws, landing};
+use super::{Engine, NEGATIVE, STEPS, drawing, draws, landing, replicate};
 use crate::brief::{Brief, Music};
 use crate::cache::Key;
 use crate::error::StudioError;
@@ -20,14 +20,15 @@ use crate::sections::{Candidate, Drawing, Licence, PromptCombiner};
 use crate::world::World;
 
 /// Version of what is drawn and how it is fitted to the film.
-const DRAWN: u32 = 2;
-const MUSIC: &str = "drawn-music";
+pub(super) const DRAWN: u32 = 3;
+pub(super) const MUSIC: &str = "drawn-music";
 
 /// Mean level that what is drawn is brought to before the mix, about the composer's.
 const LEVEL: f32 = 0.08;
 /// What fades in at the beginning and out at the end, seconds.
 const FADE_IN: f64 = 0.01;
 const FADE_OUT: f64 = 1.5;
+const LEAST_FADE: f64 = 0.25;
 
 /// What is drawn for a film.
 #[derive(Debug, Default)]
@@ -51,6 +52,12 @@ impl Film<'_> {
         self.frames as f64 / f64::from(SAMPLE_RATE)
     }
 
+    /// How long the end fades: the last hit is heard whole.
+    pub(super) fn fall(&self) -> f64 {
+        let last = self.hits.last().map_or(0.0, |hit| hit.0);
+        FADE_OUT.min(self.seconds() - last).max(LEAST_FADE)
+    }
+
     pub(super) fn moments(&self) -> Vec<f64> {
         self.hits.iter().map(|hit| hit.0).collect()
     }
@@ -58,7 +65,7 @@ impl Film<'_> {
 
 /// What the cache keeps of a drawing beside its samples.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept(Drawing);
+pub(super) struct Kept(pub(super) Drawing);
 
 /// One sound that the film wants, and what for.
 struct Part<'a> {
@@ -84,6 +91,10 @@ pub(crate) fn run(
         },
         _ => None,
     };
+    if brief.music == Music::Replicate {
+        drawn.licences.push(replicate::licence());
+        drawn.music = Some(replicate::run(brief, &words.prompt, film, world)?);
+    }
     let music = draws(brief).then(|| brief.music.clone());
     let asked = [
         (MUSIC, music, words.prompt.as_str()),
@@ -109,7 +120,7 @@ pub(crate) fn run(
         let new = parts.iter().filter(|part| kept(part, world).is_none());
         let new: Vec<Wish<'_>> = new.map(|part| part.wish).collect();
         if !new.is_empty() {
-            world.begin("reading the words");
+            world.begin("reading");
             model.read_ahead(&new, world)?;
         }
         for part in parts {
@@ -223,7 +234,7 @@ fn fitted(
         let chosen = candidates.remove(rank);
         candidates.insert(0, chosen);
     }
-    let sound = finished(sound, film.frames as usize);
+    let sound = finished(sound, film.frames as usize, film.fall());
     let path = keep(name, &key, &sound, world)?;
     let drawing = drawing(engine, &part.wish, &made, candidates);
     world
@@ -233,7 +244,7 @@ fn fitted(
     Ok((Sound { key, path }, drawing))
 }
 
-fn resampled(samples: &[f32], rate: u32) -> Vec<f32> {
+pub(super) fn resampled(samples: &[f32], rate: u32) -> Vec<f32> {
     let mut out = Vec::with_capacity(samples.len() * 3);
     let mut resampler = Resampler::new(rate, SAMPLE_RATE);
     resampler.push(samples, &mut out);
@@ -242,12 +253,12 @@ fn resampled(samples: &[f32], rate: u32) -> Vec<f32> {
 }
 
 /// Exactly as long as the film, at an even level, with an ending.
-fn finished(mut sound: Vec<f32>, frames: usize) -> Vec<f32> {
+pub(super) fn finished(mut sound: Vec<f32>, frames: usize, fall: f64) -> Vec<f32> {
     sound.resize(frames, 0.0);
     let mean = (sound.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / frames.max(1) as f64).sqrt() as f32;
     let gain = if mean > 1e-6 { LEVEL / mean } else { 1.0 };
     let fade = |seconds: f64| ((seconds * f64::from(SAMPLE_RATE)) as usize).min(frames / 4).max(1);
-    let (rise, fall) = (fade(FADE_IN), fade(FADE_OUT));
+    let (rise, fall) = (fade(FADE_IN), fade(fall));
     for (i, x) in sound.iter_mut().enumerate() {
         let edge = |at: usize, length: usize| {
             let share = (at as f32 / length as f32).min(1.0);
@@ -259,7 +270,7 @@ fn finished(mut sound: Vec<f32>, frames: usize) -> Vec<f32> {
 }
 
 /// Keeps one channel as the two of a scratch file.
-fn keep(name: &str, key: &Key, sound: &[f32], world: &dyn World) -> Result<PathBuf, StudioError> {
+pub(super) fn keep(name: &str, key: &Key, sound: &[f32], world: &dyn World) -> Result<PathBuf, StudioError> {
     let mut pending = world.cache().create(name, key, "f32").map_err(StudioError::cache)?;
     {
         let mut scratch = RawWriter::new("the drawn sound", pending.file());
@@ -278,9 +289,9 @@ mod tests {
 
     #[test]
     fn what_is_drawn_is_longer_than_the_film_or_stops_short() {
-        let sound = finished(vec![0.5; 100_000], 96_000);
+        let sound = finished(vec![0.5; 100_000], 96_000, FADE_OUT);
         assert_eq!(sound.len(), 96_000);
         assert!(sound[95_999].abs() < 1e-3 && sound[0].abs() < 1e-3 && sound[40_000] > 0.05);
-        assert_eq!(finished(vec![0.5; 10], 96_000).len(), 96_000);
+        assert_eq!(finished(vec![0.5; 10], 96_000, FADE_OUT).len(), 96_000);
     }
 }
