@@ -14,7 +14,7 @@ use super::mesh::{CELL, Mesh, Node, grid_for};
 use super::motes::{Air, motes};
 use super::noise::{TILE, field, mix, signed, wander};
 use super::plate::{BLEED, Dye, Plate, PlateKey};
-use super::raster::{Lens, Mixing, Raster, fold};
+use super::raster::{Lens, Mixing, Raster, folded};
 use super::timeline::{Drive, Timeline};
 use super::tone::ToneCurve;
 
@@ -449,7 +449,7 @@ impl Scene<'_> {
         if let (Some(turning), Some(b)) = (self.turning, self.b) {
             // A folded picture turns in folds, or it would lose its symmetry.
             node.order = if m.fold {
-                let [fx, fy] = fold(node.a);
+                let [fx, fy] = folded(node.a);
                 painter.grid.sample(
                     &turning.order,
                     [

@@ -1,7 +1,7 @@
 //! The inner loops: from mesh and plates to coded pixels, two rows at a time.
 
 use rayon::prelude::*;
-use wide::f32x4;
+use wide::{f32x4, f32x8};
 
 use super::mesh::{CELL, Mesh, Node};
 use super::motes::{Mote, lay};
@@ -134,13 +134,21 @@ impl Raster<'_> {
         for (((r, g), b), ends) in strips.zip(nodes.windows(2)) {
             let [from, to] = ends else { continue };
             let pixels = (r, g, b);
-            match (self.b, self.cell(from, to)) {
-                (Some(plate), Cell::Second) => {
-                    self.one::<FOLD, SPLIT>(plate, from.b, to.b, lenses[1], from, to, pixels);
-                }
-                (Some(second), Cell::Both) => self.two::<FOLD, SPLIT>(second, lenses, from, to, pixels),
-                _ => self.one::<FOLD, SPLIT>(self.a, from.a, to.a, lenses[0], from, to, pixels),
+            if SPLIT && apart(from) + apart(to) > UNSEEN {
+                self.strip::<FOLD, true>(from, to, lenses, pixels);
+            } else {
+                self.strip::<FOLD, false>(from, to, lenses, pixels);
             }
+        }
+    }
+
+    fn strip<const FOLD: bool, const SPLIT: bool>(&self, from: &Node, to: &Node, lenses: [Lens; 2], pixels: Strip<'_>) {
+        match (self.b, self.cell(from, to)) {
+            (Some(plate), Cell::Second) => {
+                self.one::<FOLD, SPLIT>(plate, from.b, to.b, lenses[1], from, to, pixels);
+            }
+            (Some(second), Cell::Both) => self.two::<FOLD, SPLIT>(second, lenses, from, to, pixels),
+            _ => self.one::<FOLD, SPLIT>(self.a, from.a, to.a, lenses[0], from, to, pixels),
         }
     }
 
@@ -171,13 +179,13 @@ impl Raster<'_> {
         lens: Lens,
         from: &Node,
         to: &Node,
-        (r, g, b): (&mut [f32], &mut [f32], &mut [f32]),
+        (r, g, b): Strip<'_>,
     ) {
-        let mut walk = Walk::<FOLD, SPLIT>::new(plate, lens, start, end, from, to);
+        let walk = Walk::<SPLIT>::new::<FOLD>(plate, lens, start, end, from, to);
         let mut shine = Shine::new(from, to);
         let curve = &*self.tone.0;
-        for ((r, g), b) in r.iter_mut().zip(g).zip(b) {
-            [*r, *g, *b] = shine.next(walk.next(), curve);
+        for (i, ((r, g), b)) in r.iter_mut().zip(g).zip(b).enumerate() {
+            [*r, *g, *b] = shine.next(walk.colour(i), curve);
         }
     }
 
@@ -187,10 +195,10 @@ impl Raster<'_> {
         lenses: [Lens; 2],
         from: &Node,
         to: &Node,
-        (r, g, b): (&mut [f32], &mut [f32], &mut [f32]),
+        (r, g, b): Strip<'_>,
     ) {
-        let mut walk_a = Walk::<FOLD, SPLIT>::new(self.a, lenses[0], from.a, to.a, from, to);
-        let mut walk_b = Walk::<FOLD, SPLIT>::new(second, lenses[1], from.b, to.b, from, to);
+        let walk_a = Walk::<SPLIT>::new::<FOLD>(self.a, lenses[0], from.a, to.a, from, to);
+        let walk_b = Walk::<SPLIT>::new::<FOLD>(second, lenses[1], from.b, to.b, from, to);
         let mut shine = Shine::new(from, to);
         let curve = &*self.tone.0;
         let (mut even, mut lead, mut step, mut steep, mut detail) = (0.0, 0.0, 0.0, 0.0, 0.0);
@@ -203,8 +211,8 @@ impl Raster<'_> {
                 detail = DETAIL * steep;
             }
         }
-        for ((r, g), b) in r.iter_mut().zip(g).zip(b) {
-            let (first, other) = (walk_a.next(), walk_b.next());
+        for (i, ((r, g), b)) in r.iter_mut().zip(g).zip(b).enumerate() {
+            let (first, other) = (walk_a.colour(i), walk_b.colour(i));
             let share = if steep > 0.0 {
                 let m = (lead + detail * first.to_array()[3]).clamp(0.0, 1.0);
                 lead += step;
@@ -255,6 +263,16 @@ const NO_LENS: [Lens; 2] = [Lens {
     turn: [0.0; 2],
     centre: [0.0; 2],
 }; 2];
+
+/// Red, green and blue of a strip of at most [`CELL`] pixels.
+type Strip<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f32]);
+
+/// How far red and blue may lie apart at both ends of a strip together, plate pixels, before anybody sees it.
+const UNSEEN: f32 = 0.05;
+
+fn apart(node: &Node) -> f32 {
+    node.split[0].abs() + node.split[1].abs()
+}
 
 enum Cell {
     First,
@@ -327,90 +345,116 @@ impl Shine {
     }
 }
 
-/// Samples of a plate along a strip.
-struct Walk<'a, const FOLD: bool, const SPLIT: bool> {
+/// Where a plate is sampled along a strip, plate pixels with 16 fractional bits; and what red and blue have there, where they
+/// lie apart.
+struct Walk<'a, const SPLIT: bool> {
     plate: &'a Plate,
-    lens: Lens,
-    // Unfolded: plate pixels with 16 fractional bits. Folded: film pixels from the centre.
-    fixed: [i32; 2],
-    fixed_step: [i32; 2],
-    place: [f32; 2],
-    place_step: [f32; 2],
-    split: [f32; 2],
-    split_step: [f32; 2],
+    u: [i32; CELL],
+    v: [i32; CELL],
+    red: [f32; CELL],
+    blue: [f32; CELL],
 }
 
-impl<'a, const FOLD: bool, const SPLIT: bool> Walk<'a, FOLD, SPLIT> {
+/// 0, 1, 2, …
+const RAMP: [f32; CELL] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+
+/// From plate pixels to 16 fractional bits.
+fn fixed(v: f32x8) -> [i32; CELL] {
+    (v * f32x8::splat(65536.0)).fast_trunc_int().to_array()
+}
+
+impl<'a, const SPLIT: bool> Walk<'a, SPLIT> {
     #[inline(always)]
-    fn new(plate: &'a Plate, lens: Lens, start: [f32; 2], end: [f32; 2], from: &Node, to: &Node) -> Self {
+    fn new<const FOLD: bool>(
+        plate: &'a Plate,
+        lens: Lens,
+        start: [f32; 2],
+        end: [f32; 2],
+        from: &Node,
+        to: &Node,
+    ) -> Self {
         const PART: f32 = 1.0 / CELL as f32;
         let step = [(end[0] - start[0]) * PART, (end[1] - start[1]) * PART];
-        Self {
+        let ramp = f32x8::from(RAMP);
+        let along = |start: f32, step: f32| f32x8::splat(start) + f32x8::splat(step) * ramp;
+        let [u, v] = if FOLD {
+            // Start and step are film pixels from the centre.
+            let [x, y] = fold([along(start[0], step[0]), along(start[1], step[1])]);
+            let [c, s] = lens.turn.map(f32x8::splat);
+            let u = f32x8::splat(lens.centre[0]) + c * x - s * y;
+            let v = f32x8::splat(lens.centre[1]) + s * x + c * y;
+            [fixed(inside(u, plate.width)), fixed(inside(v, plate.height))]
+        } else {
+            let line = |start: f32, step: f32| {
+                let (mut at, step) = ((start * 65536.0) as i32, (step * 65536.0) as i32);
+                std::array::from_fn(|_| {
+                    let here = at;
+                    at += step;
+                    here
+                })
+            };
+            [line(start[0], step[0]), line(start[1], step[1])]
+        };
+        let mut walk = Self {
             plate,
-            lens,
-            fixed: start.map(|v| (v * 65536.0) as i32),
-            fixed_step: step.map(|v| (v * 65536.0) as i32),
-            place: start,
-            place_step: step,
-            split: from.split,
-            split_step: [
-                (to.split[0] - from.split[0]) * PART,
-                (to.split[1] - from.split[1]) * PART,
-            ],
+            u,
+            v,
+            red: [0.0; CELL],
+            blue: [0.0; CELL],
+        };
+        if SPLIT {
+            let [su, sv]: [[i32; CELL]; 2] =
+                std::array::from_fn(|k| fixed(along(from.split[k], (to.split[k] - from.split[k]) * PART)));
+            let last = |whole: usize| ((whole - 1) << 16) as i32 - 1;
+            let (w, h) = (last(plate.width), last(plate.height));
+            let moved = |sign: i32| {
+                let u = std::array::from_fn(|i| (u[i] + sign * su[i]).clamp(0, w));
+                let v = std::array::from_fn(|i| (v[i] + sign * sv[i]).clamp(0, h));
+                (u, v)
+            };
+            let ((ru, rv), (bu, bv)) = (moved(1), moved(-1));
+            walk.red = channel::<0>(plate, &ru, &rv);
+            walk.blue = channel::<2>(plate, &bu, &bv);
         }
+        walk
     }
 
+    /// Red, green, blue and light of pixel `i` of the strip.
     #[inline(always)]
-    fn next(&mut self) -> f32x4 {
-        let [u, v] = if FOLD {
-            let folded = fold(self.place);
-            self.place[0] += self.place_step[0];
-            self.place[1] += self.place_step[1];
-            let [c, s] = self.lens.turn;
-            let u = self.lens.centre[0] + c * folded[0] - s * folded[1];
-            let v = self.lens.centre[1] + s * folded[0] + c * folded[1];
-            [inside(u, self.plate.width), inside(v, self.plate.height)].map(|v| (v * 65536.0) as i32)
-        } else {
-            let at = self.fixed;
-            self.fixed[0] += self.fixed_step[0];
-            self.fixed[1] += self.fixed_step[1];
-            at
-        };
-        let centre = texel(self.plate, u, v);
+    fn colour(&self, i: usize) -> f32x4 {
+        let centre = texel(self.plate, self.u[i], self.v[i]);
         if !SPLIT {
             return centre;
         }
-        let (su, sv) = ((self.split[0] * 65536.0) as i32, (self.split[1] * 65536.0) as i32);
-        self.split[0] += self.split_step[0];
-        self.split[1] += self.split_step[1];
         let [_, green, _, light] = centre.to_array();
-        let held = |v: i32, whole: usize| v.clamp(0, ((whole - 1) << 16) as i32 - 1);
-        let (w, h) = (self.plate.width, self.plate.height);
-        let red = channel::<0>(self.plate, held(u + su, w), held(v + sv, h));
-        let blue = channel::<2>(self.plate, held(u - su, w), held(v - sv, h));
-        f32x4::from([red, green, blue, light])
+        f32x4::from([self.red[i], green, self.blue[i], light])
     }
 }
 
 /// A place brought into a wedge of thirty degrees by mirrors, as in a kaleidoscope with twelve wedges.
-#[inline(always)]
-pub(super) fn fold([x, y]: [f32; 2]) -> [f32; 2] {
-    const C: f32 = 0.866_025_4;
-    let (x, y) = (x.abs(), y.abs());
-    // Mirror at sixty degrees, then at thirty.
-    let d = (C * x - 0.5 * y).min(0.0) * 2.0;
-    let (x, y) = (x - d * C, y + d * 0.5);
-    let d = (0.5 * x - C * y).min(0.0) * 2.0;
-    (x - d * 0.5, y + d * C).into()
+pub(super) fn folded(place: [f32; 2]) -> [f32; 2] {
+    fold(place.map(f32x8::splat)).map(|v| v.to_array()[0])
 }
 
-/// A coordinate mirrored at the plate's edges.
+/// [`folded`], eight places at a time.
 #[inline(always)]
-fn inside(v: f32, whole: usize) -> f32 {
-    let last = (whole - 1) as f32 - 0.01;
+fn fold([x, y]: [f32x8; 2]) -> [f32x8; 2] {
+    let (c, half, two) = (f32x8::splat(0.866_025_4), f32x8::splat(0.5), f32x8::splat(2.0));
+    let (x, y) = (x.abs(), y.abs());
+    // Mirror at sixty degrees, then at thirty.
+    let d = (c * x - half * y).fast_min(f32x8::ZERO) * two;
+    let (x, y) = (x - d * c, y + d * half);
+    let d = (half * x - c * y).fast_min(f32x8::ZERO) * two;
+    [x - d * half, y + d * c]
+}
+
+/// Coordinates mirrored at the plate's edges.
+#[inline(always)]
+fn inside(v: f32x8, whole: usize) -> f32x8 {
+    let last = f32x8::splat((whole - 1) as f32 - 0.01);
     let v = v.abs();
-    let v = if v > last { 2.0 * last - v } else { v };
-    v.clamp(0.0, last)
+    // Beyond the edge the mirror image is the smaller of the two.
+    v.fast_min(last + last - v).fast_max(f32x8::ZERO)
 }
 
 #[inline(always)]
@@ -434,17 +478,25 @@ fn texel(plate: &Plate, u: i32, v: i32) -> f32x4 {
     top + (bottom - top) * fv
 }
 
+/// One channel at the places of a strip.
 #[inline(always)]
-fn channel<const C: usize>(plate: &Plate, u: i32, v: i32) -> f32 {
-    let at = (v >> 16) as usize * plate.width + (u >> 16) as usize;
-    let (top, bottom) = (
-        &plate.texels[at..at + 2],
-        &plate.texels[at + plate.width..at + plate.width + 2],
-    );
-    let (fu, fv) = ((u & 0xffff) as f32 / 65536.0, (v & 0xffff) as f32 / 65536.0);
-    let (a, b, c, d) = (top[0][C], top[1][C], bottom[0][C], bottom[1][C]);
+fn channel<const C: usize>(plate: &Plate, u: &[i32; CELL], v: &[i32; CELL]) -> [f32; CELL] {
+    let mut corners = [[0f32; CELL]; 4];
+    for i in 0..CELL {
+        let at = (v[i] >> 16) as usize * plate.width + (u[i] >> 16) as usize;
+        let (top, bottom) = (
+            &plate.texels[at..at + 2],
+            &plate.texels[at + plate.width..at + plate.width + 2],
+        );
+        for (corner, texel) in corners.iter_mut().zip([&top[0], &top[1], &bottom[0], &bottom[1]]) {
+            corner[i] = texel[C];
+        }
+    }
+    let part = |v: &[i32; CELL]| f32x8::from(v.map(|v| (v & 0xffff) as f32)) * f32x8::splat(1.0 / 65536.0);
+    let (fu, fv) = (part(u), part(v));
+    let [a, b, c, d] = corners.map(f32x8::from);
     let (top, bottom) = (a + (b - a) * fu, c + (d - c) * fu);
-    top + (bottom - top) * fv
+    (top + (bottom - top) * fv).to_array()
 }
 
 #[cfg(test)]
@@ -455,7 +507,7 @@ mod tests {
     fn a_mirror_of_the_kaleidoscope_leaves_its_wedge() {
         for i in 0..720 {
             let angle = i as f32 * std::f32::consts::PI / 360.0;
-            let [x, y] = fold([100.0 * angle.cos(), 100.0 * angle.sin()]);
+            let [x, y] = folded([100.0 * angle.cos(), 100.0 * angle.sin()]);
             let to = y.atan2(x).to_degrees();
             assert!(
                 (-0.01..=30.01).contains(&to) && (x.hypot(y) - 100.0).abs() < 0.01,
