@@ -290,7 +290,8 @@ impl World for Place {
 
     fn ort_libraries(&self) -> Vec<PathBuf> {
         match &self.ort_lib {
-            Some(given) => vec![given.clone()],
+            // A bare name would be looked for where the system keeps its libraries.
+            Some(given) => vec![std::path::absolute(given).unwrap_or_else(|_| given.clone())],
             None => ort_libraries(),
         }
     }

@@ -166,3 +166,47 @@ fn the_frame_that_stands_for_a_clip_is_not_chosen_by_resnet18() {
     );
     assert_eq!(selection["moments"].as_array().map(Vec::len), Some(3));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_library_that_is_too_old_or_another_one_panics() {
+    let bench = Bench::new();
+    resnet18(&bench);
+    bench.ffmpeg("-f lavfi -i testsrc2=s=64x48 -frames:v 1 a.png");
+    let base = "struct Base { const void *(*api)(unsigned); const char *(*version)(void); };\
+        static const void *api(unsigned n) { (void)n; return 0; }\
+        static const char *version(void) { return \"1.19.2\"; }\
+        static const struct Base base = { api, version };\
+        const struct Base *OrtGetApiBase(void) { return &base; }";
+    for (name, source) in [("old", base), ("other", "int something_else(void) { return 1; }")] {
+        fs::write(bench.path(&format!("{name}.c")), source).expect("writes");
+        let built = std::process::Command::new("cc")
+            .args(["-shared", "-fPIC", "-o", &format!("{name}.so"), &format!("{name}.c")])
+            .current_dir(bench.work())
+            .status()
+            .expect("a C compiler");
+        assert!(built.success());
+    }
+    fs::write(bench.path("text.so"), "no library").expect("writes");
+    for (library, told) in [
+        ("old.so", "1.19.2"),
+        ("other.so", "OrtGetApiBase"),
+        ("text.so", "text.so"),
+    ] {
+        let refused = bench.run(&[
+            "select",
+            "a.png",
+            "--features",
+            "resnet18=resnet18",
+            "--ort-lib",
+            library,
+        ]);
+        assert_eq!(refused.code, 4, "{library}: {}", refused.err);
+        assert!(
+            refused.err.contains(told) && refused.err.contains("hint:"),
+            "{library}: {}",
+            refused.err
+        );
+        assert!(!refused.err.contains("panicked"), "{}", refused.err);
+    }
+}
