@@ -276,7 +276,7 @@ fn request(url: &str, key: Option<&str>, body: Option<&str>, patience: Patience)
 
 /// Whether a model was asked about a picture that cannot see: llama.cpp's server answers that as if something had broken.
 fn blind(reply: &Reply) -> bool {
-    reply.status >= 500 && reply.body.contains("image input is not supported")
+    reply.status >= 500 && reply.text().contains("image input is not supported")
 }
 
 /// Failures that may pass by themselves.
