@@ -139,7 +139,8 @@ pub(super) fn while_painting<T>(
         let painter = scope.spawn(|| {
             // Moved in, so that it is gone when the painter is.
             let easel = Easel(sender);
-            paint(&easel, &Studio { world, state: &state })
+            let studio = Studio { world, state: &state };
+            synchresis_models::watched(&studio, || paint(&easel, &studio))
         });
         let mut coming = Coming {
             painted,
