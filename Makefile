@@ -24,7 +24,7 @@ test-all:
 	@scripts/nextest --workspace --run-ignored all
 	@scripts/endpoint
 	@$(CARGO) build --quiet --locked --package synchresis-cli
-	@scripts/schemathesis --max-examples 50
+	@tests/api/schemathesis $${CARGO_TARGET_DIR:-target}/debug/synchresis 50
 
 ## Every measure of docs/performance.md, in one run.
 bench:

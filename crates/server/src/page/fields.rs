@@ -285,7 +285,10 @@ impl<'a> Filled<'a> {
             Some(self.words("pace", &["energy", "linear", "constant"])),
             Some(self.choice("size", &sizes)),
             Some(self.field("section-seconds", Way::Line, "10")),
-            Some(self.field("seed", Way::Count("0", "", "1"), "0")),
+            Some(Field {
+                help: self.t.get("option.seed.film").to_owned(),
+                ..self.field("seed", Way::Count("0", "", "1"), "0")
+            }),
         ];
         let pictures = vec![
             self.engine("painter"),
