@@ -18,6 +18,7 @@ thread_local! {
 
 /// Does `work`; whatever graph this thread loads or runs meanwhile ends with [`ModelError::Cancelled`](crate::ModelError::Cancelled) as
 /// soon as `watch` says that the person asked to stop: after the layer that is being computed, most often within a tenth of a second.
+/// A graph that is being loaded ends where ONNX Runtime looks, which it does not while it rewrites a graph.
 ///
 /// One thread asks the watch for as long as `work` takes, however many graphs run, and costs next to nothing. Graphs of other
 /// threads are not ended. Of two within each other the inner one counts.
