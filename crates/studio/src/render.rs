@@ -76,6 +76,7 @@ pub(crate) fn run(
         .map(|score| desk.part("effects", score, brief.seed))
         .transpose()?
         .flatten();
+    let played = music.is_some() || effects.is_some();
     // What was drawn takes the place of what was not composed.
     let (drawn_music, drawn_effects) = (drawn.music, drawn.effects);
     let (music, music_drawing) = match drawn_music {
@@ -125,7 +126,8 @@ pub(crate) fn run(
     Ok(Rendered {
         music,
         effects,
-        bank: desk.bank,
+        // A bank that nobody played asks nothing.
+        bank: desk.bank.filter(|_| played),
         licences: drawn.licences,
     })
 }

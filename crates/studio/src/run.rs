@@ -357,16 +357,21 @@ impl Work<'_> {
             used.push(render::bank_licence(bank)?);
         }
         used.extend(weights::used(self.ledger.document()));
-        let commercial = used.iter().all(|licence| licence.commercial);
-        let summary = if commercial {
-            "The music may be published and sold with the film; name what `notice` says. The clip's own rights are its own."
+        let kept: Vec<&str> = used
+            .iter()
+            .filter(|part| !part.commercial)
+            .map(|part| part.what.as_str())
+            .collect();
+        let summary = if !kept.is_empty() {
+            format!("No money may be made with this film, because of: {}.", kept.join("; "))
+        } else if used.iter().any(|part| !part.notice.is_empty()) {
+            "The music may be published and sold with the film, where those are named who stand beside each part. The clip's own \
+             rights are its own."
+                .into()
         } else {
-            "One of the parts is not for commercial use; see `used`."
+            "The music may be published and sold with the film, and nobody need be named. The clip's own rights are its own.".into()
         };
-        self.ledger.put(&Licences {
-            used,
-            summary: summary.into(),
-        })
+        self.ledger.put(&Licences { used, summary })
     }
 
     fn timeline(

@@ -186,7 +186,7 @@ mod tests {
                 width,
                 height,
                 rgb: (0..width * height * 3)
-                    .map(|n| 60 + ((n * 37 + i * 11) % 180) as u8)
+                    .map(|n| 60 + ((n / 3 % width + n / (3 * width) + n % 3 * 37 + i * 11) % 180) as u8)
                     .collect(),
             };
             let film: Vec<_> = (0..many).map(thumbnail).collect();

@@ -138,7 +138,13 @@ mod tests {
     #[test]
     fn a_sound_shorter_than_the_film_stops_or_dips_where_it_begins_again() {
         let tone: Vec<f32> = (0..48_000)
-            .map(|i| if (i * 2_654_435_761u64) >> 7 & 1 == 0 { 0.3 } else { -0.3 })
+            .map(|i| {
+                if (i * 2_654_435_761u64) >> 7 & 1 == 0 {
+                    0.3
+                } else {
+                    -0.3
+                }
+            })
             .collect();
         let all = again(tone.clone(), 200_000);
         assert!(all.len() >= 200_000);
