@@ -79,7 +79,10 @@ fn begins(sound: &[f32], film: &Film<'_>, times: &[f64]) -> f64 {
     let near = |start: f64| -> f64 {
         let events = shown(times, start, film.seconds());
         let each = film.hits.iter().map(|(hit, _)| {
-            let away = events.iter().map(|t| (t - hit).abs()).fold(f64::INFINITY, f64::min);
+            // The nearest stands on one side of it or the other.
+            let after = events.partition_point(|t| t < hit);
+            let around = events.iter().skip(after.saturating_sub(1)).take(2);
+            let away = around.map(|t| (t - hit).abs()).fold(f64::INFINITY, f64::min);
             // A hit within a frame counts whole; nearer is better still.
             if away <= film.frame_s {
                 1.0 + (1.0 - away / film.frame_s) * 0.1
