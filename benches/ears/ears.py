@@ -13,6 +13,7 @@ gradio 6.31.0; put it beside the clips of scripts/media or point SYNCHRESIS_MEDI
 import argparse
 import csv
 import json
+import multiprocessing
 import os
 import pathlib
 import statistics
@@ -102,6 +103,10 @@ def measure(style, seed, name, folder, keep, files=None):
     if not keep:
         film.unlink()
     return row, vector, reading.tune(document)
+
+
+def measured(job):
+    return measure(*job)
 
 
 def append(path, row):
@@ -261,6 +266,7 @@ def main():
     parser.add_argument("--clips", nargs="+", default=["bikes", "world", "edit60"])
     parser.add_argument("--table", action="store_true", help="only print what is there")
     parser.add_argument("--style-files", type=pathlib.Path, help="a folder with NAME.toml for each style, instead of the built-in ones")
+    parser.add_argument("--workers", type=int, default=2, help="films at a time")
     parser.add_argument("--quick", action="store_true", help="neither corpus nor real recordings")
     parser.add_argument("--keep", action="store_true", help="keep the films, and measure those that are there without rendering")
     options = parser.parse_args()
@@ -268,21 +274,21 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     if not options.table:
         done = {(r["clip"], r["style"], int(r["seed"])) for r in rows_of(folder / "results.csv")}
+        for name in options.clips:
+            clip(name)
+            (folder / name).mkdir(exist_ok=True)
         # Seed by seed, so that what is there after any time is whole.
-        for seed in options.seeds:
-            for name in options.clips:
-                films = folder / name
-                films.mkdir(exist_ok=True)
-                for style in options.styles:
-                    if (name, style, seed) in done:
-                        continue
-                    row, vector, tune = measure(style, seed, name, films, options.keep, options.style_files)
-                    with (folder / "features.jsonl").open("a") as file:
-                        file.write(json.dumps({"id": [name, style, str(seed)], "vector": [round(v, 5) for v in vector], "tune": tune}) + "\n")
-                    append(folder / "results.csv", row)
-                    print(f"{name} {style} {seed}: key {row['key_strength']:.2f}, beat {row['beat_confidence']:.2f}, tempo {row['tempo']:.0f} heard "
-                          f"{row['tempo_heard']:.0f} ({row['tempo_ratio']:.2f} {row['tempo_agrees']}), {row['lufs']} LUFS, {row['true_peak']} dBTP, hits {row['hit_rate']} of "
-                          f"{row['hits']} missed {row['missed']}", file=sys.stderr)
+        left = [(style, seed, name, folder / name, options.keep, options.style_files)
+                for seed in options.seeds for name in options.clips for style in options.styles if (name, style, seed) not in done]
+        # Workers import the ears once and hear many films; rows are written here, in order.
+        with multiprocessing.get_context("fork").Pool(options.workers) as pool:
+            for row, vector, tune in pool.imap(measured, left):
+                with (folder / "features.jsonl").open("a") as file:
+                    file.write(json.dumps({"id": [row["clip"], row["style"], str(row["seed"])], "vector": [round(v, 5) for v in vector], "tune": tune}) + "\n")
+                append(folder / "results.csv", row)
+                print(f"{row['clip']} {row['style']} {row['seed']}: key {row['key_strength']:.2f}, beat {row['beat_confidence']:.2f}, tempo {row['tempo']:.0f} heard "
+                      f"{row['tempo_heard']:.0f} ({row['tempo_ratio']:.2f} {row['tempo_agrees']}), {row['lufs']} LUFS, {row['true_peak']} dBTP, hits {row['hit_rate']} of "
+                      f"{row['hits']} missed {row['missed']}", file=sys.stderr)
         if not options.quick:
             recordings()
     table(options.run, options.quick)
