@@ -1,7 +1,7 @@
 //! An engine that runs when it is told to, for `benches/models.py` and `benches/painters.py`, which take its time: a line of JSON on
 //! stdout for what is done, and a line on stdin to go on.
 //!
-//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder LIBRARY WEIGHTS TOKENS [SIDE]
+//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder|audioldm2 LIBRARY WEIGHTS TOKENS [SIDE]
 #![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use synchresis_cue::{Cancelled, Silent, Watch};
+use synchresis_models::audioldm::{AudioLdm, Family, Wish};
 use synchresis_models::captions::LpMusicCaps;
 use synchresis_models::clip::ClipImage;
 use synchresis_models::kandinsky::{Decoder, DecoderSteps, Embeddings, Prior, PriorSteps};
@@ -125,6 +126,21 @@ fn measured(engine: &str, weights: &Path, (tokens, side): (usize, usize), runtim
     };
     let square = |side: usize| picture(side, side).ok_or_else(no_picture);
     match engine {
+        "audioldm2" => {
+            let mut net = AudioLdm::open(weights, Family::AudioLdm2, runtime)?;
+            let wish = Wish {
+                prompt: "fast techno, a choir sings",
+                negative: Some("low quality"),
+                seed: 1,
+                steps: tokens,
+                guidance: 3.5,
+                seconds: 10.0,
+                waveforms: 1,
+                method: None,
+                windows: true,
+            };
+            rounds(|| net.make(wish, &Silent).map(drop))
+        }
         "captions" | "vae" | "prior" | "decoder" => painted(engine, weights, (tokens, side), runtime),
         "yolov9" => {
             let mut net = YoloV9::load(weights, runtime)?;

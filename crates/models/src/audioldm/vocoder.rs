@@ -138,8 +138,9 @@ impl Vocoder {
     }
 }
 
-/// A kernel: as it is, or as the direction and length that weight normalisation keeps apart.
-fn kernel(g: &mut Graph<'_>, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
+/// A kernel (`shape` with an axis of length 1 before its taps): as it is, or as the direction and length that weight normalisation keeps
+/// apart.
+fn kernel(g: &mut Graph<'_>, name: &str, shape: [usize; 3]) -> Result<Value, ModelError> {
     let whole = format!("{name}.weight");
     let apart = [
         (format!("{name}.weight_g"), format!("{name}.weight_v")),
@@ -148,17 +149,18 @@ fn kernel(g: &mut Graph<'_>, name: &str, shape: &[usize]) -> Result<Value, Model
             format!("{name}.parametrizations.weight.original1"),
         ),
     ];
-    let length = [shape[0], 1, 1];
-    if !g.holds(&whole, shape)
-        && let Some((length_name, direction)) = apart.iter().find(|(_, v)| g.holds(v, shape))
+    let (length, row) = ([shape[0], 1, 1], [shape[0], shape[1], 1, shape[2]]);
+    if !g.holds(&whole, &shape)
+        && let Some((length_name, direction)) = apart.iter().find(|(_, v)| g.holds(v, &shape))
     {
-        let (length, direction) = (g.weight(length_name, &length)?, g.weight(direction, shape)?);
-        let axes = g.ints(&[1, 2]);
+        let length = g.weight_as(length_name, &length, &[shape[0], 1, 1, 1])?;
+        let direction = g.weight_as(direction, &shape, &row)?;
+        let axes = g.ints(&[1, 2, 3]);
         let reach = g.op("ReduceL2", &[&direction, &axes], &[("keepdims", Attribute::Int(1))]);
         let scale = g.op("Div", &[&length, &reach], &[]);
         return Ok(g.multiply(&direction, &scale));
     }
-    g.weight(&whole, shape)
+    g.weight_as(&whole, &shape, &row)
 }
 
 fn conv(
@@ -168,7 +170,7 @@ fn conv(
     (from, to): (usize, usize),
     shape: Conv1d,
 ) -> Result<Value, ModelError> {
-    let kernel = kernel(g, name, &[to, from, shape.kernel])?;
+    let kernel = kernel(g, name, [to, from, shape.kernel])?;
     g.conv1d_of(x, &kernel, Some((name, to)), shape)
 }
 
@@ -187,6 +189,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
         x = g.op("Div", &[&x, &scale], &[]);
     }
     let x = g.transpose(&x, &[0, 2, 1]);
+    let x = g.unsqueeze(&x, &[2]);
     let mut from = config.upsample_initial_channel;
     let mut x = conv(&mut g, &x, "conv_pre", (bands, from), Conv1d::same(7, 1))?;
     let blocks = config.resblock_kernel_sizes.len();
@@ -198,7 +201,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
     {
         let to = config.upsample_initial_channel >> (i + 1);
         let name = format!("upsampler.{i}");
-        let weight = kernel(&mut g, &name, &[from, to, *size])?;
+        let weight = kernel(&mut g, &name, [from, to, *size])?;
         let y = g.leaky_relu(&x, config.leaky_relu_slope);
         let shape = Conv1d::strided(*size, *stride, (size - stride) / 2);
         let y = g.conv_transpose1d_of(&y, &weight, (&name, to), shape)?;
@@ -226,6 +229,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
     let x = g.leaky_relu(&x, 0.01);
     let x = conv(&mut g, &x, "conv_post", (from, 1), Conv1d::same(7, 1))?;
     let x = g.tanh(&x);
+    let x = g.squeeze(&x, &[2]);
     g.output("sound", &x);
     Ok(g.finish())
 }

@@ -151,8 +151,9 @@ pub(crate) fn encoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, 
     let width = sizes.width;
     let shape = [Dim::Named("windows"), Dim::Known(sizes.bands), Dim::Named("frames")];
     let mel = g.input("mel", Element::F32, &shape);
+    let x = g.unsqueeze(&mel, &[2]);
     let x = g.conv1d(
-        &mel,
+        &x,
         "audio_encoder.conv1",
         (sizes.bands, width),
         Conv1d::strided(3, 1, 1),
@@ -164,6 +165,7 @@ pub(crate) fn encoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, 
         let y = g.conv1d(&x, &name, (width, width), Conv1d::strided(3, 2, 1), true)?;
         x = g.gelu(&y);
     }
+    let x = g.squeeze(&x, &[2]);
     let x = g.transpose(&x, &[0, 2, 1]);
     let sines = g.weight("audio_encoder.positional_embedding", &[sizes.frames, width])?;
     let x = g.add(&x, &sines);

@@ -40,7 +40,8 @@ impl Conv {
     }
 }
 
-/// A convolution's geometry along one axis.
+/// A convolution's geometry along the last axis of N × channels × 1 × length. Signals are pictures of one row, since ONNX Runtime's
+/// kernels in blocks of channels, which need no copy of the signal for each tap, take pictures alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Conv1d {
     pub(crate) kernel: usize,
@@ -74,12 +75,13 @@ impl Conv1d {
     }
 
     fn attributes(self) -> Vec<(&'static str, Attribute)> {
-        let one = |n: usize| Attribute::Ints(vec![n as i64]);
+        let along = |n: usize| Attribute::Ints(vec![1, n as i64]);
+        let (no, pad) = (0, self.padding as i64);
         vec![
-            ("kernel_shape", one(self.kernel)),
-            ("strides", one(self.stride)),
-            ("pads", Attribute::Ints(vec![self.padding as i64; 2])),
-            ("dilations", one(self.dilation)),
+            ("kernel_shape", along(self.kernel)),
+            ("strides", along(self.stride)),
+            ("pads", Attribute::Ints(vec![no, pad, no, pad])),
+            ("dilations", along(self.dilation)),
             ("group", Attribute::Int(self.groups as i64)),
         ]
     }
@@ -200,7 +202,7 @@ impl Graph<'_> {
         self.op("Resize", inputs, &attributes)
     }
 
-    /// A convolution of `name`.weight along N × from × length, with `name`.bias where it has one.
+    /// A convolution of `name`.weight along N × from × 1 × length, with `name`.bias where it has one.
     pub(crate) fn conv1d(
         &mut self,
         x: &Value,
@@ -209,11 +211,15 @@ impl Graph<'_> {
         conv: Conv1d,
         bias: bool,
     ) -> Result<Value, ModelError> {
-        let weight = self.weight(&format!("{name}.weight"), &[to, from / conv.groups, conv.kernel])?;
+        let (lying, row) = (
+            [to, from / conv.groups, conv.kernel],
+            [to, from / conv.groups, 1, conv.kernel],
+        );
+        let weight = self.weight_as(&format!("{name}.weight"), &lying, &row)?;
         self.conv1d_of(x, &weight, bias.then_some((name, to)), conv)
     }
 
-    /// A convolution along N × channels × length with a kernel that was computed, and the bias of a layer of so many channels.
+    /// A convolution along N × channels × 1 × length with a kernel (to × from × 1 × taps) that was computed, and the bias of a layer of so many channels.
     pub(crate) fn conv1d_of(
         &mut self,
         x: &Value,
@@ -236,7 +242,11 @@ impl Graph<'_> {
         (from, to): (usize, usize),
         conv: Conv1d,
     ) -> Result<Value, ModelError> {
-        let weight = self.weight(&format!("{name}.weight"), &[from, to / conv.groups, conv.kernel])?;
+        let (lying, row) = (
+            [from, to / conv.groups, conv.kernel],
+            [from, to / conv.groups, 1, conv.kernel],
+        );
+        let weight = self.weight_as(&format!("{name}.weight"), &lying, &row)?;
         self.conv_transpose1d_of(x, &weight, (name, to), conv)
     }
 

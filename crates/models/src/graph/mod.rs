@@ -74,7 +74,12 @@ impl<'w> Graph<'w> {
 
     /// A weight of the checkpoint as 32-bit floats; half precision is widened when the graph is loaded.
     pub(crate) fn weight(&mut self, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
-        let (value, element) = self.lying(name, shape)?;
+        self.weight_as(name, shape, shape)
+    }
+
+    /// A weight of shape `shape` whose numbers are read, in the same order, as a tensor of shape `read`.
+    pub(crate) fn weight_as(&mut self, name: &str, shape: &[usize], read: &[usize]) -> Result<Value, ModelError> {
+        let (value, element) = self.lying(name, shape, read)?;
         if element == Element::F32 {
             return Ok(value);
         }
@@ -83,7 +88,7 @@ impl<'w> Graph<'w> {
 
     /// A tensor of the checkpoint in the type that it lies in.
     pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
-        Ok(self.lying(name, shape)?.0)
+        Ok(self.lying(name, shape, shape)?.0)
     }
 
     /// As 32-bit floats.
@@ -91,7 +96,7 @@ impl<'w> Graph<'w> {
         self.op("Cast", &[x], &[("to", Attribute::Int(Element::F32 as i64))])
     }
 
-    fn lying(&mut self, name: &str, shape: &[usize]) -> Result<(Value, Element), ModelError> {
+    fn lying(&mut self, name: &str, shape: &[usize], read: &[usize]) -> Result<(Value, Element), ModelError> {
         let stored = self.weights.tensor(self.model, name, shape)?;
         let turned = stored.turned();
         if self.known.insert(name.to_owned()) {
@@ -101,15 +106,21 @@ impl<'w> Graph<'w> {
             self.parts.initializers.push(onnx::tensor_elsewhere(
                 name,
                 stored.element,
-                turned.as_ref().map_or(shape, |(lying, _)| lying),
+                turned.as_ref().map_or(read, |(lying, _)| lying),
                 &stored.file,
                 stored.offset,
                 stored.length,
             ));
         }
         let value = Value(name.to_owned());
+        let Some((_, order)) = turned else {
+            return Ok((value, stored.element));
+        };
         // Turned once, when the graph is loaded.
-        let value = turned.map_or(value.clone(), |(_, order)| self.transpose(&value, &order));
+        let mut value = self.transpose(&value, &order);
+        if read != shape {
+            value = self.reshape(&value, &read.iter().map(|n| *n as i64).collect::<Vec<_>>());
+        }
         Ok((value, stored.element))
     }
 

@@ -118,11 +118,12 @@ fn attention_mixes_heads_or_sees_what_is_hidden() {
 fn a_group_is_normed_with_another_groups_mean() {
     let x = between("x", 2 * 4 * 3, (-1.0, 3.0));
     let build = |g: &mut Graph<'_>| {
-        let x = g.input("x", Element::F32, &[Dim::Named("n"), Dim::Known(4), Dim::Named("t")]);
+        let shape = [Dim::Named("n"), Dim::Known(4), Dim::Known(1), Dim::Named("t")];
+        let x = g.input("x", Element::F32, &shape);
         let y = g.group_norm_silu(&x, "norm", (4, 2), 1e-5).expect("a graph");
         g.output("y", &y);
     };
-    let (out, weight) = run(build, &[("x", Feed::F32(&[2, 4, 3], &x))]);
+    let (out, weight) = run(build, &[("x", Feed::F32(&[2, 4, 1, 3], &x))]);
     let (gamma, beta) = (weight("norm.weight", 1), weight("norm.bias", 1));
     let mut wanted = Vec::new();
     for (group, part) in x.chunks(6).enumerate() {
@@ -191,7 +192,8 @@ fn a_transposed_or_dilated_convolution_lands_elsewhere() {
     let (length, stride, kernel) = (5, 3, 7);
     let x = between("x", 2 * length, (-1.0, 1.0));
     let build = |g: &mut Graph<'_>| {
-        let x = g.input("x", Element::F32, &[Dim::Named("n"), Dim::Known(2), Dim::Named("t")]);
+        let shape = [Dim::Named("n"), Dim::Known(2), Dim::Known(1), Dim::Named("t")];
+        let x = g.input("x", Element::F32, &shape);
         let y = g
             .conv_transpose1d(&x, "up", (2, 3), Conv1d::strided(7, 3, 2))
             .expect("a graph");
@@ -199,7 +201,7 @@ fn a_transposed_or_dilated_convolution_lands_elsewhere() {
         let y = g.conv1d(&x, "wide", (2, 1), Conv1d::same(3, 2), true).expect("a graph");
         g.output("wide", &y);
     };
-    let (out, weight) = run(build, &[("x", Feed::F32(&[1, 2, length], &x))]);
+    let (out, weight) = run(build, &[("x", Feed::F32(&[1, 2, 1, length], &x))]);
     let (w, b) = (weight("up.weight", 3 * kernel), weight("up.bias", 1));
     let long = length * stride + kernel - 4 - stride;
     let mut up = vec![0.0; 3 * long];
