@@ -8,13 +8,14 @@
 
 `sync` makes a film of each song with `--look seed` (the seed system's way in pixels: a plain cross-fade along the song's
 energy) and with our looks, judges each by `synchresis evaluate` and prints every figure with chance beside it. `speed`
-paints and encodes, then lets ffmpeg encode the same frames from a raw file with the same settings, in turn. `memory` is
+paints and encodes, then lets ffmpeg encode the very frames that were painted from a raw file with the same settings, in turn. `memory` is
 the peak of all processes for half a minute and for ten.
 """
 import argparse
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -83,6 +84,16 @@ def timed(args, stdin=None):
     return time.monotonic() - began, cpu
 
 
+def tapped(folder, raw):
+    """A folder with an ffmpeg that keeps the frames it is given as a file: what was painted, not what an encoder left of it."""
+    place = folder / "tap"
+    place.mkdir(exist_ok=True)
+    real, tap = shutil.which("ffmpeg"), place / "ffmpeg"
+    tap.write_text(f'#!/bin/sh\ncase "$*" in *rawvideo*"-i pipe:"*) tee "{raw}" | exec "{real}" "$@";; *) exec "{real}" "$@";; esac\n')
+    tap.chmod(0o755)
+    return place
+
+
 def speed(args, folder):
     song = part(args.songs[0], args.seconds, folder)
     encoder = [a.format(preset=args.preset, crf=args.crf) for a in ENCODER]
@@ -91,8 +102,7 @@ def speed(args, folder):
         out, raw = folder / "film.mp4", folder / "frames.yuv"
         make = [BINARY, *BASE, "film", song, *args.art, "-o", out, "--look", look, "--size", args.size, "--force"]
         # Hearing comes once for all looks: the film is made once for its frames, then again and again to be timed.
-        quiet(*make)
-        quiet("ffmpeg", "-y", "-nostdin", "-i", out, "-an", "-f", "rawvideo", raw)
+        quiet(*make, env={**os.environ, "PATH": f"{tapped(folder, raw)}{os.pathsep}{os.environ['PATH']}"})
         bare = ["ffmpeg", "-y", "-nostdin", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", args.size, "-framerate", 30, "-i", raw,
                 *encoder, folder / "bare.mp4"]
         pairs = []

@@ -315,21 +315,14 @@ fn start(tools: &Tools, limits: &Limits, job: &Job) -> Result<Child, MediaError>
         reads: job.reads.clone(),
         writes: job.writes.clone(),
     };
-    let walled = tools.walled();
-    let spawned = thread::scope(|scope| {
-        let starter = thread::Builder::new()
-            .name("synchresis-jail".into())
-            .spawn_scoped(scope, || {
-                if walled {
-                    // Best effort: on a kernel that cannot, limits and whitelists remain.
-                    let _ = jail::enclose(&walls);
-                }
-                spawn(program, job)
-            })?;
-        starter
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("the starting thread panicked")))
-    });
+    let spawned = match launch(program, &walls, job, tools.walled()) {
+        // A wrapper (snap, a shell script) does not start within the walls; see `capture_with_messages`.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tools.walled() => {
+            tools.give_up_walls();
+            launch(program, &walls, job, false)
+        }
+        spawned => spawned,
+    };
     let child = spawned.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => MediaError::ToolMissing { tool: job.tool.name() },
         _ => MediaError::ToolBroken {
@@ -340,6 +333,24 @@ fn start(tools: &Tools, limits: &Limits, job: &Job) -> Result<Child, MediaError>
     // It may have ended already, which is no matter.
     let _ = jail::limit(child.id(), limits);
     Ok(child)
+}
+
+/// Starts the program from a thread of its own, which is enclosed first if it is to be `walled`.
+fn launch(program: &Path, walls: &Walls, job: &Job, walled: bool) -> io::Result<Child> {
+    thread::scope(|scope| {
+        let starter = thread::Builder::new()
+            .name("synchresis-jail".into())
+            .spawn_scoped(scope, || {
+                if walled {
+                    // Best effort: on a kernel that cannot, limits and whitelists remain.
+                    let _ = jail::enclose(walls);
+                }
+                spawn(program, job)
+            })?;
+        starter
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the starting thread panicked")))
+    })
 }
 
 #[expect(
@@ -398,5 +409,28 @@ mod tests {
         assert!(String::from_utf8_lossy(&look(&given).expect("its own file")).contains("ppm"));
         let error = look(&other).expect_err("another file");
         assert!(error.to_string().contains("Permission denied"), "{error}");
+    }
+
+    #[test]
+    fn an_ffmpeg_that_is_a_script_is_called_missing() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::var_os("PATH");
+        let real = Tools::locate(None, None, path.as_deref()).expect("these tests need ffmpeg");
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = folder.path().join("ffmpeg");
+        std::fs::write(
+            &script,
+            format!("#!/bin/sh\nexec '{}' \"$@\"\n", real.path(Tool::Ffmpeg).display()),
+        )
+        .expect("writes");
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("may be run");
+        let tools = Tools::locate(Some(&script), None, path.as_deref()).expect("a wrapper is a tool");
+        let job = Job::new(Tool::Ffmpeg, "asking for its version", &script).args(["-version"]);
+        let said = run(&tools, &Limits::default(), &Silent, job, |mut pipes| {
+            let mut text = String::new();
+            pipes.out.read_to_string(&mut text)?;
+            Ok(Finish::Wait(text))
+        });
+        assert!(said.expect("it ran").0.starts_with("ffmpeg version"));
     }
 }

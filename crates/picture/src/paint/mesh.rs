@@ -1,6 +1,8 @@
 //! What changes slowly over the frame, on a coarse grid: where the pictures are sampled, how bright they are, which
 //! light falls in. Between the points everything is linear, so the cost of a pixel does not depend on the effect.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::flow::Grid;
@@ -9,7 +11,7 @@ use super::flow::Grid;
 pub(crate) const CELL: usize = 8;
 
 /// One point.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Node {
     /// Where the first and the second picture are sampled, plate pixels (before the fold: film pixels from the centre).
     pub(crate) a: [f32; 2],
@@ -68,13 +70,13 @@ impl Mesh {
         Self { grid, nodes }
     }
 
-    /// The points of pixel row `y`, into `row`.
-    pub(crate) fn row(&self, y: usize, row: &mut Vec<Node>) {
+    /// The points of pixel row `y` at both ends of its cells, into `row`.
+    pub(crate) fn row(&self, y: usize, cells: Range<usize>, row: &mut Vec<Node>) {
         row.clear();
         let j = (y / CELL).min(self.grid.rows.saturating_sub(2));
         let t = (y - j * CELL) as f32 / CELL as f32;
         let n = self.grid.columns;
-        let (top, bottom) = (&self.nodes[j * n..(j + 1) * n], &self.nodes[(j + 1) * n..(j + 2) * n]);
-        row.extend(top.iter().zip(bottom).map(|(a, b)| Node::between(a, b, t)));
+        let points = |j: usize| &self.nodes[j * n..][cells.start..=cells.end];
+        row.extend(points(j).iter().zip(points(j + 1)).map(|(a, b)| Node::between(a, b, t)));
     }
 }

@@ -23,6 +23,7 @@ mod painter;
 mod plate;
 mod raster;
 mod saliency;
+mod still;
 mod storyboard;
 mod surge;
 #[cfg(test)]

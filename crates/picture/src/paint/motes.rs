@@ -1,5 +1,8 @@
 //! Specks of dust that float in the light: what stays alive while the picture rests, and what the weaker beats light up.
 
+use std::ops::Range;
+
+use super::mesh::CELL;
 use super::noise::{mix, signed, wander};
 
 /// How many float in a frame.
@@ -80,6 +83,32 @@ pub(crate) fn motes(air: &Air) -> Vec<Mote> {
         })
         .collect();
     all.sort_by(|a, b| (a.y - a.radius).total_cmp(&(b.y - b.radius)));
+    all
+}
+
+/// The cells that specks touch, or whose colour differences they touch, by pairs of rows of a frame of `width` by `height`
+/// pixels: pair and cells, those of a pair from left to right without overlap.
+pub(crate) fn touched(motes: &[Mote], width: usize, height: usize) -> Vec<(usize, Range<usize>)> {
+    let mut all: Vec<(usize, Range<usize>)> = Vec::new();
+    for mote in motes {
+        let span = |at: f32, margin: f32, whole: usize| {
+            let (from, to) = (at - mote.radius - margin, at + mote.radius + margin);
+            (to >= 0.0 && from < whole as f32).then(|| (from.max(0.0) as usize, (to as usize).min(whole - 1)))
+        };
+        // Colour differences reach one pixel beyond, and the first of a stretch is left as it is.
+        let (Some((top, bottom)), Some((left, right))) = (span(mote.y, 0.0, height), span(mote.x, 3.0, width)) else {
+            continue;
+        };
+        all.extend((top / 2..=bottom / 2).map(|pair| (pair, left / CELL..right / CELL + 1)));
+    }
+    all.sort_by_key(|(pair, cells)| (*pair, cells.start));
+    all.dedup_by(|later, kept| {
+        let one = later.0 == kept.0 && later.1.start <= kept.1.end;
+        if one {
+            kept.1.end = kept.1.end.max(later.1.end);
+        }
+        one
+    });
     all
 }
 

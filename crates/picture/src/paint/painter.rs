@@ -15,6 +15,7 @@ use super::motes::{Air, motes};
 use super::noise::{TILE, field, mix, signed, wander};
 use super::plate::{BLEED, Dye, Plate, PlateKey};
 use super::raster::{Lens, Mixing, Raster, folded};
+use super::still::Still;
 use super::timeline::{Drive, Timeline};
 use super::tone::ToneCurve;
 
@@ -38,6 +39,7 @@ pub struct Painter {
     sway: [Vec<f32>; 4],
     curves: Vec<(Look, ToneCurve)>,
     shelf: Mutex<Shelf>,
+    still: Still,
 }
 
 /// What was made for frames before and may serve again.
@@ -103,6 +105,7 @@ impl Painter {
             sway,
             curves,
             shelf: Mutex::default(),
+            still: Still::default(),
         })
     }
 
@@ -123,7 +126,7 @@ impl Painter {
     /// [`PictureError::Paint`] if `out` is not [`Painter::frame_bytes`] long or memory does not suffice.
     pub fn frame(&self, i: u64, out: &mut [u8]) -> Result<(), PictureError> {
         self.fits(out, self.frame_bytes())?;
-        self.paint(i, |raster| raster.yuv420p(out))
+        self.paint(i, |raster, takes| self.still.paint(raster, takes, out))
     }
 
     /// Paints frame `i` as 8-bit sRGB, `width * height * 3` bytes row by row: for stills and contact sheets.
@@ -132,7 +135,7 @@ impl Painter {
     /// As [`Painter::frame`].
     pub fn frame_rgb(&self, i: u64, out: &mut [u8]) -> Result<(), PictureError> {
         self.fits(out, self.width * self.height * 3)?;
-        self.paint(i, |raster| raster.rgb24(out))
+        self.paint(i, |raster, _| raster.rgb24(out))
     }
 
     fn fits(&self, out: &[u8], want: usize) -> Result<(), PictureError> {
@@ -146,7 +149,7 @@ impl Painter {
         })
     }
 
-    fn paint(&self, i: u64, write: impl FnOnce(&Raster<'_>)) -> Result<(), PictureError> {
+    fn paint(&self, i: u64, write: impl FnOnce(&Raster<'_>, (usize, Option<usize>))) -> Result<(), PictureError> {
         let i = i.min(self.line.frames - 1);
         let (k, turn) = self.line.shown(i);
         let take = &self.line.takes[k];
@@ -160,7 +163,7 @@ impl Painter {
         let turning = b.as_ref().map(|(next, b)| self.turning(*next, &a, b));
         let scene = Scene {
             painter: self,
-            i,
+            time: self.line.camera_time(i) as f32,
             manner,
             drive,
             a: &a,
@@ -182,8 +185,8 @@ impl Painter {
                 why: "its look has no tone curve".into(),
             });
         };
-        let shake = mix(self.seed ^ mix(i));
-        write(&Raster {
+        let shake = mix(self.seed ^ mix(self.line.in_gate(i)));
+        let raster = Raster {
             width: self.width,
             height: self.height,
             mesh: &mesh,
@@ -213,7 +216,8 @@ impl Painter {
                 glint: drive.glint,
                 warmth: self.dye.warmth,
             }),
-        });
+        };
+        write(&raster, (k, turn.map(|(next, _)| next)));
         Ok(())
     }
 
@@ -313,7 +317,7 @@ impl Painter {
         let mut cameras = [own(k), turn.map_or_else(|| own(k), |(next, _)| own(next))];
         if manner.weave > 0.0 {
             let reach = manner.weave * self.height as f32;
-            let t = i as f64 / self.line.fps * 5.0;
+            let t = self.line.in_gate(i) as f64 / self.line.fps * 5.0;
             for camera in &mut cameras {
                 camera.shift[0] += reach * wander(self.seed ^ 0x77, t);
                 camera.shift[1] += reach * wander(self.seed ^ 0x78, t);
@@ -379,7 +383,8 @@ impl Painter {
 /// Everything that the points of a frame's mesh are made from.
 struct Scene<'a> {
     painter: &'a Painter,
-    i: u64,
+    /// Seconds as the camera has them.
+    time: f32,
     manner: Manner,
     drive: Drive,
     a: &'a Plate,
@@ -413,7 +418,7 @@ impl Scene<'_> {
         let x = (column * CELL) as f32 - (w - 1.0) / 2.0;
         let y = (row * CELL) as f32 - (h - 1.0) / 2.0;
         let m = &self.manner;
-        let t = painter.line.camera_time(self.i) as f32;
+        let t = self.time;
         let bulge = 4.0 * self.way * (1.0 - self.way);
         let reach = (m.sway + m.melt * bulge) * h;
         let (c, s) = ((t * 0.7).cos(), (t * 0.7).sin());

@@ -115,6 +115,27 @@ fn a_frame_depends_on_those_painted_before_or_on_threads() {
 }
 
 #[test]
+fn a_picture_at_rest_keeps_the_specks_of_the_frame_before() {
+    let (arts, size) = (vec![picture(0, 120, 80), picture(2, 70, 100)], (140, 102));
+    for look in [Look::Pulse, Look::Prism, Look::Film] {
+        let board = plan(&song(6.0), &arts, look, size, 3.0);
+        let painter = Painter::new(&board, arts.clone()).expect("paints");
+        let mut frames = vec![vec![0; painter.frame_bytes()]; 60];
+        for (i, frame) in (50..).zip(&mut frames) {
+            painter.frame(i, frame).expect("painted");
+        }
+        let mut fresh = vec![0; painter.frame_bytes()];
+        for (i, frame) in (50..).zip(&frames).step_by(3) {
+            let alone = Painter::new(&board, arts.clone()).expect("paints");
+            alone.frame(i, &mut fresh).expect("painted");
+            assert!(fresh == *frame, "{look:?}, frame {i}");
+        }
+        let rests = frames.windows(2).filter(|w| difference(&w[0], &w[1]) < 0.2).count();
+        assert!((10..60).contains(&rests), "{look:?} rests for {rests} frames");
+    }
+}
+
+#[test]
 fn a_beat_is_not_seen_in_its_own_frame() {
     let arts = vec![picture(0, 160, 160)];
     for look in Look::ALL.into_iter().filter(|l| *l != Look::Seed) {

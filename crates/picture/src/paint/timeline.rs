@@ -313,6 +313,12 @@ impl Timeline {
         (at(i) - at(first)) / whole * (end - first) as f64
     }
 
+    /// The frame that stands in the gate while frame `i` is shown: a film's grain and place change 15 to 30 times a second,
+    /// however many frames are painted.
+    pub(crate) fn in_gate(&self, i: u64) -> u64 {
+        i - i % ((self.fps * 1.01 / GATE_FPS) as u64).max(1)
+    }
+
     /// The time of frame `i` as the camera has it, seconds.
     pub(crate) fn camera_time(&self, i: u64) -> f64 {
         self.surges.time(i as f64 / self.fps)
@@ -405,6 +411,8 @@ impl Timeline {
     }
 }
 
+/// The fewest frames a second that go through the gate, as in cameras for 8 mm film.
+const GATE_FPS: f64 = 15.0;
 /// How long a light leak shines, seconds.
 const LEAK_S: f32 = 1.5;
 
