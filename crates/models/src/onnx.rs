@@ -71,9 +71,9 @@ pub(crate) enum Attribute {
 
 /// A length of an input: known, or named and only known when the graph is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dim {
+pub(crate) enum Dim<'a> {
     Known(usize),
-    Named(&'static str),
+    Named(&'a str),
 }
 
 /// A message being written.
@@ -180,7 +180,7 @@ pub(crate) fn tensor_elsewhere(
 }
 
 /// `ValueInfoProto` of a tensor.
-pub(crate) fn value(name: &str, element: Element, shape: &[Dim]) -> Vec<u8> {
+pub(crate) fn value(name: &str, element: Element, shape: &[Dim<'_>]) -> Vec<u8> {
     let shape = shape.iter().fold(Message::default(), |m, dim| {
         let dim = match dim {
             Dim::Known(n) => Message::default().int(1, *n as i64),
@@ -207,6 +207,8 @@ pub(crate) struct GraphParts {
     pub(crate) initializers: Vec<Vec<u8>>,
     pub(crate) inputs: Vec<Vec<u8>>,
     pub(crate) outputs: Vec<Vec<u8>>,
+    /// What is known of values between nodes.
+    pub(crate) known: Vec<Vec<u8>>,
 }
 
 /// `ModelProto`: operator set 21, and the contributed operators of ONNX Runtime.
@@ -216,7 +218,13 @@ pub(crate) fn model(name: &str, parts: &GraphParts) -> Vec<u8> {
         graph = graph.bytes(1, node);
     }
     graph = graph.bytes(2, name);
-    for (field, list) in [(5, &parts.initializers), (11, &parts.inputs), (12, &parts.outputs)] {
+    let lists = [
+        (5, &parts.initializers),
+        (11, &parts.inputs),
+        (12, &parts.outputs),
+        (13, &parts.known),
+    ];
+    for (field, list) in lists {
         for message in list {
             graph = graph.bytes(field, message);
         }

@@ -98,6 +98,11 @@ impl Runtime {
         self
     }
 
+    /// Bytes that models may take.
+    pub(crate) fn free(&self) -> u64 {
+        self.memory.or_else(warm::free_memory).unwrap_or(u64::MAX)
+    }
+
     /// The library's file.
     pub fn library(&self) -> &Path {
         &self.library
@@ -112,7 +117,7 @@ impl Runtime {
             reason: e.to_string(),
         };
         let folder = checkpoint.folder().to_string_lossy().into_owned();
-        let free = self.memory.or_else(warm::free_memory).unwrap_or(u64::MAX);
+        let free = self.free();
         // What flows between the layers comes on top of the weights.
         let needed = graph.weight_bytes + graph.weight_bytes / 8;
         if needed > free {
@@ -124,7 +129,9 @@ impl Runtime {
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_config_entry("session.model_external_initializers_file_folder_path", &folder)?
                 // A thread that waits lets others work: spinning took a fifth of the processor's time.
-                .with_intra_op_spinning(false)?;
+                .with_intra_op_spinning(false)?
+                // A plan of all that flows, made for one size, holds more at once than buffers that come and go.
+                .with_memory_pattern(false)?;
             let mut builder = if self.threads > 0 {
                 builder.with_intra_threads(self.threads)?
             } else {
@@ -136,6 +143,14 @@ impl Runtime {
             Ok(builder)
         };
         checkpoint.unchanged(model)?;
+        let _ = std::fs::write(
+            format!("/tmp/models/graphs/{}.onnx", model.replace([' ', '/'], "_")),
+            &graph.bytes,
+        );
+        let _ = std::fs::write(
+            format!("/tmp/models/graphs/{}.folder", model.replace([' ', '/'], "_")),
+            folder.as_bytes(),
+        );
         tracing::debug!("{model}: loading");
         let built = match builder() {
             Ok(mut builder) => {

@@ -143,8 +143,16 @@ pub fn free_memory() -> Option<u64> {
         let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
         text.trim().parse::<u64>().ok()
     };
+    // What was read of files counts as used, and goes when memory is asked for.
+    let cached = || {
+        let text = std::fs::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("inactive_file "))?;
+        line.trim().parse::<u64>().ok()
+    };
     let group = number("memory.max").zip(number("memory.current"));
-    Some(group.map_or(free, |(most, now)| free.min(most.saturating_sub(now))))
+    Some(group.map_or(free, |(most, now)| {
+        free.min(most.saturating_sub(now.saturating_sub(cached().unwrap_or(0))))
+    }))
 }
 
 fn available(meminfo: &str) -> Option<u64> {

@@ -248,10 +248,7 @@ pub fn draw(brief: &Brief, order: &DrawOrder, world: &dyn World) -> Result<Outco
     if let Some(path) = &order.document {
         write_whole(path, document.to_json().as_bytes(), "writing the document to")?;
     }
-    let told = made
-        .unranked
-        .iter()
-        .map(|why| format!("note: the sounds are in the order they were drawn: {why}"));
+    let told = notes(&made).map(|note| format!("note: {note}"));
     Ok(Outcome {
         document,
         result: files.first().cloned(),
@@ -271,8 +268,15 @@ fn drawing(engine: &Engine, wish: &Wish<'_>, made: &Made, candidates: Vec<Candid
         windows: wish.windows,
         weights: engine.folder.display().to_string(),
         candidates,
-        note: made.unranked.clone().unwrap_or_default(),
+        note: notes(made).collect::<Vec<_>>().join("; "),
     }
+}
+
+/// What is to be said of a drawing.
+fn notes(made: &Made) -> impl Iterator<Item = String> {
+    let order = made.unranked.as_ref();
+    let order = order.map(|why| format!("the sounds are in the order they were drawn: {why}"));
+    made.cut.clone().into_iter().chain(order)
 }
 
 /// `rain.wav`, `rain.2.wav`, `rain.3.wav`.

@@ -112,6 +112,8 @@ pub struct Made {
     pub waveforms: Vec<Waveform>,
     /// Why they could not, where that is so.
     pub unranked: Option<String>,
+    /// That the prompt's end went unread, where it was longer than the model reads.
+    pub cut: Option<String>,
 }
 
 /// One of them.
@@ -315,7 +317,7 @@ impl AudioLdm {
         let sampler = scheduler.start(wish.steps)?;
         let (rows, length) = self.size(&wish)?;
         if self.unet.is_none()
-            && let (needed, Some(free)) = (self.needs(&wish), crate::warm::free_memory())
+            && let (needed, free) = (self.needs(&wish), self.runtime.free())
             && needed > free
         {
             return Err(ModelError::Memory {
@@ -351,6 +353,7 @@ impl AudioLdm {
             rate: self.rate,
             waveforms,
             unranked,
+            cut: words.0.cut,
         })
     }
 

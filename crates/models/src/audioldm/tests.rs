@@ -401,3 +401,27 @@ fn windows_that_say_different_things_meet_in_a_step() {
     sum.add(&said, (0, 9));
     assert_eq!(sum.mean(), said);
 }
+
+#[test]
+fn a_wish_that_does_not_fit_into_memory_is_begun() {
+    let (_, folder) = saved("audioldm2", Family::AudioLdm2);
+    let scarce = runtime().within(100_000);
+    let mut model = AudioLdm::open(folder.path(), Family::AudioLdm2, &scarce).expect("opens");
+    let wish = Wish {
+        prompt: PROMPT,
+        negative: None,
+        seed: 1,
+        steps: 1,
+        guidance: 1.0,
+        seconds: 0.5,
+        waveforms: 1,
+        method: Some(Method::Ddim),
+        windows: false,
+    };
+    let refused = model.make(wish, &Silent).expect_err("there is too little memory");
+    let ModelError::Memory { needed, free, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert!(*needed > *free && *free == 100_000, "{refused}");
+    assert!(refused.to_string().contains("memory"), "{refused}");
+}

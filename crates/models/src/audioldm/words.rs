@@ -20,6 +20,8 @@ pub(super) struct Words {
     pub(super) place: Tensor,
     /// What AudioLDM2 adds.
     pub(super) more: Option<More>,
+    /// That its end went unread, where it was too long.
+    pub(super) cut: Option<String>,
 }
 
 /// AudioLDM2's two contexts.
@@ -50,6 +52,24 @@ struct Tokened {
     t5: Option<Encoded>,
 }
 
+impl Tokened {
+    /// What was cut off its end, in words.
+    fn cut(&self) -> Option<String> {
+        let readers = [Some(("CLAP", &self.clap)), self.t5.as_ref().map(|t5| ("T5", t5))];
+        let cut = |(reader, encoded): (&str, &Encoded)| {
+            let read = encoded.mask.iter().filter(|m| **m == 1).count();
+            (encoded.cut > 0).then(|| format!("{reader} reads {read} of its {} tokens", read + encoded.cut))
+        };
+        let cuts: Vec<String> = readers.into_iter().flatten().filter_map(cut).collect();
+        (!cuts.is_empty()).then(|| {
+            format!(
+                "the prompt is too long, and its end counts for nothing: {}",
+                cuts.join(", ")
+            )
+        })
+    }
+}
+
 /// Reads `texts`: each encoder reads them all and is gone before the next is loaded, for together they weigh more than the U-Net.
 pub(super) fn read(
     (folder, family): (&Path, Family),
@@ -58,6 +78,7 @@ pub(super) fn read(
     watch: &dyn Watch,
 ) -> Result<Vec<(Words, Option<Words>)>, ModelError> {
     let tokened = tokened(folder, family, texts)?;
+    let cuts: Vec<Option<String>> = tokened.iter().map(Tokened::cut).collect();
     let places = {
         let mut clap = ClapText::load(&folder.join("text_encoder"), runtime)?;
         each(&tokened, watch, |t| clap.place(&t.clap.ids, &t.clap.mask))?
@@ -92,7 +113,8 @@ pub(super) fn read(
             })?
         }
     };
-    let mut words = places.into_iter().zip(more).map(|(place, more)| Words { place, more });
+    let read = places.into_iter().zip(more).zip(cuts);
+    let mut words = read.map(|((place, more), cut)| Words { place, more, cut });
     let mut pairs = Vec::with_capacity(texts.len());
     for text in texts {
         // As many as were tokened, in their order.

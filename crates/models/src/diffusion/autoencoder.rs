@@ -177,6 +177,7 @@ fn input(g: &mut Graph<'_>, name: &str, channels: usize) -> Value {
         Dim::Named("height"),
         Dim::Named("width"),
     ];
+    g.name_sizes();
     g.input(name, Element::F32, &shape)
 }
 
@@ -295,5 +296,6 @@ fn attention(g: &mut Graph<'_>, x: &Value, at: &str, (width, groups): (usize, us
     let y = g.attention(&y, None, layer, None)?;
     let y = g.transpose(&y, &[0, 2, 1]);
     let y = g.reshape_to(&y, &shape);
+    g.sized(&y, width);
     Ok(g.add(x, &y))
 }

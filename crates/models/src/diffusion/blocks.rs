@@ -138,10 +138,13 @@ pub(crate) fn transformer(g: &mut Graph<'_>, x: &Value, t: Transformer<'_>) -> R
     let y = if t.linear {
         let y = g.linear(&y, &name("proj_out"), (channels, channels), true)?;
         let y = g.transpose(&y, &[0, 2, 1]);
-        g.reshape_to(&y, &shape)
+        let y = g.reshape_to(&y, &shape);
+        g.sized(&y, channels);
+        y
     } else {
         let y = g.transpose(&y, &[0, 2, 1]);
         let y = g.reshape_to(&y, &shape);
+        g.sized(&y, channels);
         g.conv2d(&y, &name("proj_out"), (channels, channels), Conv::same(1, 1), true)?
     };
     Ok(g.add(x, &y))
@@ -150,6 +153,7 @@ pub(crate) fn transformer(g: &mut Graph<'_>, x: &Value, t: Transformer<'_>) -> R
 /// N × channels × height × width as N × places × channels.
 pub(crate) fn rows(g: &mut Graph<'_>, x: &Value, channels: usize) -> Value {
     let y = g.reshape(x, &[0, channels as i64, -1]);
+    g.sized_rows(&y, channels, 1);
     g.transpose(&y, &[0, 2, 1])
 }
 
@@ -196,7 +200,10 @@ pub(crate) fn down(g: &mut Graph<'_>, x: &Value, at: &str, channels: usize, padd
         ("strides", Attribute::Ints(vec![2, 2])),
         ("pads", Attribute::Ints(pads)),
     ];
-    Ok(g.op("Conv", &[x, &weight, &bias], &attributes))
+    let y = g.op("Conv", &[x, &weight, &bias], &attributes);
+    g.halved();
+    g.sized(&y, channels);
+    Ok(y)
 }
 
 /// `Upsample2D` with its convolution: twice as large, or as large as `target`.
@@ -211,5 +218,7 @@ pub(crate) fn up(
         Some(target) => g.as_large_as(x, target, channels),
         None => g.twice(x),
     };
+    g.doubled();
+    g.sized(&y, channels);
     g.conv2d(&y, &format!("{at}.conv"), (channels, channels), Conv::same(3, 1), true)
 }

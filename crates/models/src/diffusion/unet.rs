@@ -404,6 +404,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
         Dim::Named("width"),
     ];
     let sample = g.input("sample", Element::F32, &shape);
+    g.name_sizes();
     let first = config.levels[0].width;
     let time = g.input("time", Element::F32, &[Dim::Known(1), Dim::Known(first)]);
     let mut around = Around {

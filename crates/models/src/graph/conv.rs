@@ -101,11 +101,16 @@ impl Graph<'_> {
             &format!("{name}.weight"),
             &[to, from / conv.groups, conv.kernel, conv.kernel],
         )?;
-        if !bias {
-            return Ok(self.op("Conv", &[x, &weight], &conv.attributes()));
+        let y = if bias {
+            let bias = self.weight(&format!("{name}.bias"), &[to])?;
+            self.op("Conv", &[x, &weight, &bias], &conv.attributes())
+        } else {
+            self.op("Conv", &[x, &weight], &conv.attributes())
+        };
+        if conv.stride == 1 && conv.kernel == 2 * conv.padding + 1 {
+            self.sized(&y, to);
         }
-        let bias = self.weight(&format!("{name}.bias"), &[to])?;
-        Ok(self.op("Conv", &[x, &weight, &bias], &conv.attributes()))
+        Ok(y)
     }
 
     /// What a batch norm does to the kernels before it: the kernel of `conv`, and the bias that takes the norm's place. Arithmetic

@@ -5,6 +5,7 @@ mod attention;
 mod conv;
 mod dense;
 mod norm;
+mod size;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,8 @@ pub(crate) struct Graph<'w> {
     known: std::collections::BTreeSet<String>,
     next: usize,
     weight_bytes: u64,
+    /// How often pictures were halved, where their sizes have names (`size.rs`).
+    halvings: Option<i32>,
 }
 
 /// A finished graph: the bytes of an ONNX model whose weights lie elsewhere.
@@ -49,6 +52,7 @@ impl<'w> Graph<'w> {
             known: std::collections::BTreeSet::new(),
             next: 0,
             weight_bytes: 0,
+            halvings: None,
         }
     }
 
@@ -61,7 +65,7 @@ impl<'w> Graph<'w> {
         }
     }
 
-    pub(crate) fn input(&mut self, name: &str, element: Element, shape: &[Dim]) -> Value {
+    pub(crate) fn input(&mut self, name: &str, element: Element, shape: &[Dim<'_>]) -> Value {
         self.parts.inputs.push(onnx::value(name, element, shape));
         Value(name.to_owned())
     }

@@ -40,22 +40,25 @@ impl Graph<'_> {
     ) -> Result<Value, ModelError> {
         let weight = self.weight_as(&format!("{name}.weight"), &[channels], &[channels, 1, 1])?;
         let bias = self.weight_as(&format!("{name}.bias"), &[channels], &[channels, 1, 1])?;
-        let y = self.grouped_norm(x, groups, epsilon);
+        let y = self.grouped_norm(x, (channels, groups), epsilon);
         let y = self.multiply(&y, &weight);
         Ok(self.add(&y, &bias))
     }
 
     /// Groups of channels of N × channels × height × width, each with mean 0 and variance 1.
-    pub(crate) fn grouped_norm(&mut self, x: &Value, groups: usize, epsilon: f32) -> Value {
+    pub(crate) fn grouped_norm(&mut self, x: &Value, (channels, groups): (usize, usize), epsilon: f32) -> Value {
         let shape = self.op("Shape", &[x], &[]);
         let y = self.reshape(x, &[0, groups as i64, -1]);
+        self.sized_rows(&y, groups, channels / groups);
         let (ones, zeros) = (
             self.floats(&vec![1.0; groups], &[groups]),
             self.floats(&vec![0.0; groups], &[groups]),
         );
         let attributes = [("epsilon", Attribute::Float(epsilon))];
         let y = self.op("InstanceNormalization", &[&y, &ones, &zeros], &attributes);
-        self.reshape_to(&y, &shape)
+        let y = self.reshape_to(&y, &shape);
+        self.sized(&y, channels);
+        y
     }
 
     /// A group norm and the SiLU after it.

@@ -174,6 +174,7 @@ impl Latents {
         let y = g.attention(&y, None, layer, None)?;
         let y = g.transpose(&y, &[0, 2, 1]);
         let y = g.reshape_to(&y, &shape);
+        g.sized(&y, width);
         Ok(g.add(x, &y))
     }
 }
@@ -189,6 +190,7 @@ pub(super) fn decoder(weights: &dyn Weights, config: &Config) -> Result<Finished
         Dim::Named("width"),
     ];
     let given = g.input("latents", Element::F32, &shape);
+    g.name_sizes();
     let mut latents = Latents(given.clone(), embedded);
     let x = g.conv2d(&given, "post_quant_conv", (embedded, latent), Conv::same(1, 1), true)?;
     let widths: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
@@ -211,6 +213,7 @@ pub(super) fn decoder(weights: &dyn Weights, config: &Config) -> Result<Finished
         if level + 1 < widths.len() {
             x = blocks::up(&mut g, &x, &format!("{at}.upsamplers.0"), to, None)?;
             latents.0 = g.twice(&latents.0);
+            g.sized(&latents.0, embedded);
         }
     }
     let x = latents.norm(&mut g, &x, "decoder.conv_norm_out", from)?;

@@ -262,14 +262,22 @@ impl Around<'_> {
     ) -> Result<Value, ModelError> {
         let Norms { groups, epsilon } = self.config.norms;
         let name = |part: &str| format!("{at}.{part}");
-        let sized = |g: &mut Graph<'_>, x: &Value| match size {
-            Size::Same => x.clone(),
-            Size::Half => g.mean_pool(x, 2, 2, 0),
-            Size::Twice => g.twice(x),
-        };
         let y = g.group_norm_silu(x, &name("norm1"), (from, groups), epsilon)?;
-        let y = sized(g, &y);
-        let x = sized(g, x);
+        let [x, y] = match size {
+            Size::Same => [x.clone(), y],
+            Size::Half => {
+                g.halved();
+                [x, &y].map(|x| g.mean_pool(x, 2, 2, 0))
+            }
+            Size::Twice => {
+                g.doubled();
+                [x, &y].map(|x| g.twice(x))
+            }
+        };
+        if size != Size::Same {
+            g.sized(&x, from);
+            g.sized(&y, from);
+        }
         let mut y = g.conv2d(&y, &name("conv1"), (from, to), Conv::same(3, 1), true)?;
         let wide = if self.config.scale_shift { 2 * to } else { to };
         let t = g.linear(&self.time, &name("time_emb_proj"), (self.config.time_width, wide), true)?;
@@ -311,6 +319,7 @@ impl Around<'_> {
         let y = g.linear(&y, &format!("{at}.to_out.0"), (width, width), true)?;
         let y = g.transpose(&y, &[0, 2, 1]);
         let y = g.reshape_to(&y, &shape);
+        g.sized(&y, width);
         Ok(g.add(x, &y))
     }
 }
@@ -326,6 +335,7 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
         Dim::Named("width"),
     ];
     let sample = g.input("sample", Element::F32, &shape);
+    g.name_sizes();
     let first = config.levels[0].width;
     let time = g.input("time", Element::F32, &[Dim::Known(1), Dim::Known(first)]);
     let image = g.input("image", Element::F32, &[n, Dim::Known(config.image)]);

@@ -30,6 +30,8 @@ pub struct Encoded {
     pub ids: Vec<i64>,
     /// 1 for each of them, 0 where it was filled up.
     pub mask: Vec<i64>,
+    /// Tokens at the text's end that were cut off.
+    pub cut: usize,
 }
 
 /// A tokenizer.
@@ -142,10 +144,12 @@ impl Tokens {
         let failed = |e: tokenizers::Error| input(e.to_string());
         let mut encoding = self.inner.encode(text, false).map_err(failed)?;
         let finish = self.inner.get_post_processor().filter(|_| special);
+        let whole = encoding.len();
         if let Length::AtMost(most) | Length::Exactly(most) = length {
             let around = finish.map_or(0, |p| p.added_tokens(false));
             encoding.truncate(most.saturating_sub(around), 0, TruncationDirection::Right);
         }
+        let cut = whole - encoding.len();
         if let Some(finish) = finish {
             encoding = finish.process(encoding, None, true).map_err(failed)?;
         }
@@ -153,6 +157,7 @@ impl Tokens {
         let mut encoded = Encoded {
             mask: vec![1; ids.len()],
             ids,
+            cut,
         };
         if let Length::Exactly(length) = length {
             self.fill(&mut encoded, length)?;
