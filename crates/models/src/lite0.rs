@@ -80,7 +80,7 @@ fn graph(checkpoint: &Checkpoint) -> Result<Finished, ModelError> {
     Ok(g.finish())
 }
 
-fn media(name: &str) -> PathBuf {
+pub(crate) fn media(name: &str) -> PathBuf {
     let folder = std::env::var_os("SYNCHRESIS_TEST_MEDIA").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/media"));
     let path = folder.join(name);

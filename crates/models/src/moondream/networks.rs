@@ -125,8 +125,14 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Resu
             ("num_heads", Attribute::Int(heads as i64)),
             ("rotary_embedding_dim", Attribute::Int(config.turning() as i64)),
         ];
-        let [queries, keys] =
+        let [mut queries, keys] =
             [&parts[0], &parts[1]].map(|x| g.contributed("RotaryEmbedding", &[x, &at, &cosines, &sines], &turn));
+        let (mut y, mut bias) = (y, bias.clone());
+        if layer + 1 == config.num_hidden_layers {
+            // The last layer is asked for the last token alone.
+            [x, y, queries] = [&x, &y, &queries].map(|x| g.slice(x, 1, -1, i64::MAX));
+            bias = g.slice(&bias, 2, -1, i64::MAX);
+        }
         let none = Graph::nothing();
         let inputs = [&queries, &keys, &parts[2], &none, &none, &bias, &past[0], &past[1]];
         let attributes = [("num_heads", Attribute::Int(heads as i64))];
@@ -142,7 +148,6 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Resu
         x = g.add(&sum, &x);
         remembered.extend([attended[1].clone(), attended[2].clone()]);
     }
-    let x = g.slice(&x, 1, -1, i64::MAX);
     let x = g.layer_norm(&x, "text_model.lm_head.ln", width, config.layer_norm_eps)?;
     let x = lie.linear(&mut g, &x, "text_model.lm_head.linear", (width, config.vocab_size))?;
     g.output("logits", &x);
