@@ -170,34 +170,29 @@ def detections(outputs, letterbox, confidence=0.25, overlap=0.5, most=300):
 
 
 def photographs(options):
-    """Real photographs (`scripts/photos`) through size t of drawn weights, which are sure of little: to every class's logit is added what lets
-    400 be kept, midway between the 400th and the next."""
+    """Real photographs (`scripts/photos`) through size t of drawn weights, which say much the same everywhere: each class's logits, less their mean,
+    are multiplied and moved so that 400 are sure enough, midway between the 400th and the next."""
     net = yolo_model(options.yolo, "t")
     from yolo.tools.data_augmentation import PadAndResize
     seen = {}
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         image, _, where = PadAndResize((640, 640))(Image.open(options.photos / name).convert("RGB"), torch.zeros(0, 5))
         seen[name] = (np.asarray(image).astype(np.float32) / 255).transpose(2, 0, 1)[None], tuple(map(float, where[:3]))
-    low, high = 1.0, 7.8
-    for _ in range(16):
-        # What is smooth grows more from layer to layer than noise does.
-        gain = (low + high) / 2
-        fill(net.model, gain)
-        spread = max(float(o.std(axis=(2, 3)).mean()) for planes, _ in seen.values() for o in heads(net, planes)[::2])
-        print(gain, spread)
-        if 0.3 < spread < 2:
-            break
-        low, high = (gain, high) if spread < 1 else (low, gain)
-    stored = {"gain": np.array([gain])}
-    for name, (planes, (scale, left, top)) in seen.items():
+    # What is smooth grows more from layer to layer than noise does, and bursts where noise is natural.
+    fill(net.model, 6.5)
+    stored = {"gain": np.array([6.5])}
+    for name, (planes, letterbox) in seen.items():
         said = heads(net, planes)
-        least = np.sort(np.concatenate([o.ravel() for o in said[::2]]).astype(np.float64))[::-1][399:401].mean()
-        surer = np.float32(math.log(0.25 / 0.75) - least)
         for logits in said[::2]:
-            logits += surer
-        found = detections(said, (scale, left, top))
-        print(name, surer, found.shape, len(set(found[:, 0])), found[:2])
-        stored |= {name: found, f"{name}.surer": np.array([surer])}
+            logits -= logits.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+        every = np.sort(np.concatenate([o.ravel() for o in said[::2]]).astype(np.float64))[::-1]
+        times = np.float32(8 / every[0])
+        more = np.float32(math.log(0.25 / 0.75) - times * every[399:401].mean())
+        for logits in said[::2]:
+            logits[:] = logits * times + more
+        found = detections(said, letterbox)
+        print(name, times, more, found.shape, len(set(found[:, 0])), found[:2])
+        stored |= {name: found, f"{name}.said": np.array([times, more])}
     save_file(stored, options.out / "photographs.safetensors")
 
 
