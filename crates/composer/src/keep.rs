@@ -8,25 +8,63 @@ use crate::style::Style;
 /// Onsets this much before a section's border still belong to it: a player's timing. Seconds.
 const EARLY_S: f64 = 0.03;
 
-/// Composes again with another seed, leaving the sections `keep` (indices of `old.0.form`) with the notes, chords,
-/// pedal and expression that they had. Form, keys and players stay those of the old seed, so that old and new belong
-/// together. Needs the sighting, mood, spotting and style that the old piece was made from.
+/// The piece that is composed anew in part.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// Its plan.
+    pub sheet: &'a CueSheet,
+    /// Its notes.
+    pub score: &'a Score,
+    /// The seed that decided its form, keys and players: its own, or, where it was itself composed round kept sections, that of the
+    /// first of them all.
+    pub frame: u64,
+    /// Which sections stay: indices of the sheet's form.
+    pub keep: &'a [usize],
+}
+
+/// From when to when the sections `keep` of `sheet` are played, seconds, in order, one for each: a player's timing earlier than
+/// their first beats, as much earlier than the next one's; the last one to the end of all.
+pub fn kept_spans(sheet: &CueSheet, duration_s: f64, keep: &[usize]) -> Vec<(f64, f64)> {
+    let mut spans: Vec<(f64, f64)> = keep
+        .iter()
+        .filter_map(|&i| {
+            let section = sheet.form.get(i)?;
+            let last = i + 1 == sheet.form.len();
+            let end = if last {
+                duration_s.max(section.end_s) + 1.0
+            } else {
+                section.end_s - EARLY_S
+            };
+            Some(((section.start_s - EARLY_S).max(0.0), end))
+        })
+        .collect();
+    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
+    spans.dedup();
+    spans
+}
+
+/// Composes again with another seed, leaving the sections `before.keep` with the notes, chords, pedal and expression that they
+/// had. Form, keys and players stay those of the seed `before.frame`, so that old and new belong together. Needs the sighting,
+/// mood, spotting and style that the old piece was made from.
 pub fn recompose(
     sighting: &Sighting,
     mood: &Mood,
     spotting: &Spotting,
     style: &Style,
-    old: (&CueSheet, &Score),
-    keep: &[usize],
+    before: Before<'_>,
     seed: u64,
 ) -> (CueSheet, Score) {
-    let (mut sheet, mut score) = build(sighting, mood, spotting, style, old.0.seed, seed);
-    let kept: Vec<(f64, f64)> = keep
-        .iter()
-        .filter_map(|&i| old.0.form.get(i))
-        .map(|s| (s.start_s - EARLY_S, s.end_s - EARLY_S))
-        .collect();
+    let (mut sheet, mut score) = build(sighting, mood, spotting, style, before.frame, seed);
+    let (old, keep) = ((before.sheet, before.score), before.keep);
+    let kept = kept_spans(old.0, old.1.duration_s, keep);
     let inside = |t: f64| kept.iter().any(|(from, to)| t >= *from && t < *to);
+    for &i in keep {
+        if let (Some(new), Some(old)) = (sheet.form.get_mut(i), old.0.form.get(i))
+            && (new.start_s, new.end_s) == (old.start_s, old.end_s)
+        {
+            new.clone_from(old);
+        }
+    }
     for track in &mut score.tracks {
         let before = old.1.tracks.iter().find(|t| t.name == track.name);
         splice(track, before, &kept);
@@ -59,7 +97,8 @@ pub fn recompose(
     }
     let held = old.0.motifs.iter().filter_map(|m| {
         let returns: Vec<(f64, String)> = m.returns.iter().filter(|r| inside(r.0)).cloned().collect();
-        let name = format!("{} (kept)", m.name);
+        // A motif that was kept before has the mark already.
+        let name = format!("{} (kept)", m.name.trim_end_matches(" (kept)"));
         (!returns.is_empty()).then(|| MotifCue {
             name,
             returns,

@@ -25,4 +25,4 @@ pub mod words;
 
 pub use compose::compose;
 pub use error::ComposerError;
-pub use keep::recompose;
+pub use keep::{Before, kept_spans, recompose};

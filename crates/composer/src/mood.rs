@@ -8,7 +8,7 @@
 use synchresis_cue::{Appearance, Curve, Mood, Sighting};
 
 use crate::ComposerError;
-use crate::style::Style;
+use crate::style::{Part, Plays, Style};
 use crate::words::{self, Reading};
 
 /// Seconds between the values of a mood's curves, at the least.
@@ -460,9 +460,17 @@ fn fit(style: &Style, seen: &Seen, reading: &Reading, valence: f64, arousal: f64
     let plays = |voice: &String| style.layers.iter().any(|part| part.voices.contains(voice));
     let lead = |voice: &String| style.layers.iter().filter(|p| p.voices.contains(voice)).count();
     score += 0.25 * reading.wanted.iter().filter(|v| plays(v)).count().min(3) as f64;
+    // A player who was asked for stands beside a style that has no place for them: a saxophone on a piano solo.
+    score -= 0.35 * reading.wanted.iter().filter(|v| !plays(v)).count().min(2) as f64;
     // A style whose players are mostly refused would lose its face.
     let lost = reading.unwanted.iter().map(lead).sum::<usize>().min(style.layers.len());
     score -= 0.8 * lost as f64 / style.layers.len().max(1) as f64;
+    // Nor does one that is made of its drums want to be without them.
+    let refused = |part: &Part| part.voices.iter().all(|voice| reading.unwanted.contains(voice));
+    let driven = |part: &&Part| part.plays == Plays::Drums && part.from <= 0.3;
+    if style.layers.iter().filter(driven).any(refused) {
+        score -= 0.7;
+    }
     because.sort();
     because.dedup();
     if let Some((low, high)) = reading.tempo

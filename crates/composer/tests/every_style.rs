@@ -1,7 +1,7 @@
 //! Every style on every kind of film.
 
 use proptest::prelude::*;
-use synchresis_composer::{compose, midi, musicxml, rank, recompose, spot, style};
+use synchresis_composer::{Before, compose, midi, musicxml, rank, recompose, spot, style};
 use synchresis_cue::*;
 
 /// A film with these shots' lengths.
@@ -242,7 +242,14 @@ fn a_kept_section_changes_or_the_rest_does_not() {
         let style = style::find(name).expect("there");
         let mood = plain_mood(name, 0.1, 0.1);
         let (spotting, cue, score) = piece(&lengths, style, &mood, 3);
-        let (again, new) = recompose(&film(&lengths), &mood, &spotting, style, (&cue, &score), &[0], 8);
+        let before = Before {
+            sheet: &cue,
+            score: &score,
+            frame: 3,
+            keep: &[0],
+        };
+        let (again, new) = recompose(&film(&lengths), &mood, &spotting, style, before, 8);
+        assert_eq!(again.form[0], cue.form[0], "{name}");
         assert_eq!(again.form.len(), cue.form.len());
         let border = cue.form[0].end_s - 0.03;
         let notes = |s: &Score, first: bool| -> Vec<(String, Note)> {

@@ -178,6 +178,17 @@ fn words_do_not_decide() {
         assert_eq!(chosen(&bright, words), style, "{words}");
     }
     assert_ne!(chosen(&bright, "no dance music, no funk, no house"), "electronic-house");
+    // A saxophone is no piano solo, and without drums there is no drum and bass.
+    let with_all = |film: &Sighting, words: &str| mood::choose(film, words, None, builtin()).expect("a mood").style;
+    assert_ne!(
+        with_all(&film(GREY, 3.0), "rainy night, lonely saxophone"),
+        "piano-solo"
+    );
+    let without = with_all(&bright, "very fast and happy, no drums");
+    assert!(
+        !["drum-and-bass", "electronic-house", "rock", "funk"].contains(&without.as_str()),
+        "{without}"
+    );
 }
 
 #[test]

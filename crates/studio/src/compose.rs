@@ -3,26 +3,25 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::Serialize;
 use synchresis_composer::mood::Recognised;
 use synchresis_composer::spot::{SpotOptions, spot};
 use synchresis_composer::style::{self, Style};
-use synchresis_composer::{compose, mood, recompose};
-use synchresis_cue::{Appearance, CueSheet, Mood, Score, Section, Sighting, Spotting};
+use synchresis_composer::{compose, mood};
+use synchresis_cue::{Appearance, CueSheet, Mood, Score, Sighting, Spotting};
 
 use crate::brief::{Brief, Music};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::order::{Order, Stage};
 use crate::recut;
-use crate::sections::{FrameDescription, ObjectDetection, Recut, Scene};
+use crate::sections::{FrameDescription, Locks, ObjectDetection, Recut, Scene};
 use crate::takes;
 use crate::world::World;
 
 /// Versions of the stages' code: raise one when its result changes for the same inputs.
-const MOOD: u32 = 2;
+const MOOD: u32 = 3;
 const SPOTTING: u32 = 5;
-pub(crate) const COMPOSITION: u32 = 6;
+pub(crate) const COMPOSITION: u32 = 7;
 
 /// The music on paper.
 #[derive(Debug, Clone)]
@@ -32,6 +31,8 @@ pub(crate) struct Composed {
     pub(crate) spotting: Spotting,
     pub(crate) cue_sheet: CueSheet,
     pub(crate) score: Score,
+    /// What stays of an earlier take.
+    pub(crate) locks: Option<Locks>,
 }
 
 /// The styles that come with the program.
@@ -55,7 +56,10 @@ pub(crate) fn run(
     let recut = recut::of(ledger, brief)?;
     let (mood, style) = mood(ledger, brief, sighting, recut.as_ref(), world)?;
     let (mood, style) = (&mood, &style);
-    let kept = Kept::of(ledger, brief)?;
+    let kept = Locks::of(ledger, brief)?;
+    if let Some(kept) = &kept {
+        ledger.put(kept)?;
+    }
     let seed = match recut.as_ref().and_then(|recut| recut.seed) {
         Some(seed) => seed,
         None => takes::best(ledger, order, until, sighting, (mood, style), kept.as_ref(), world)?,
@@ -72,7 +76,13 @@ pub(crate) fn run(
     };
     world.check()?;
     let inputs = (sighting, mood, &spotting, style, seed, &kept);
-    let cue_sheet_and_score = || write(sighting, mood, &spotting, style, kept.as_ref(), seed);
+    let cue_sheet_and_score = || match &kept {
+        Some(kept) => {
+            let (_, cue_sheet, score) = kept.recompose(sighting, mood, style, seed);
+            (cue_sheet, score)
+        }
+        None => compose(sighting, mood, &spotting, style, seed),
+    };
     let mut made: Option<(CueSheet, Score)> = None;
     let cue_sheet = ledger.section(COMPOSITION, &inputs, world, || {
         let (cue_sheet, score) = cue_sheet_and_score();
@@ -89,25 +99,8 @@ pub(crate) fn run(
         spotting,
         cue_sheet,
         score,
+        locks: kept,
     }))
-}
-
-/// The music of one seed: new, or new around the sections that are kept.
-fn write(
-    sighting: &Sighting,
-    mood: &Mood,
-    spotting: &Spotting,
-    style: &Style,
-    kept: Option<&Kept>,
-    seed: u64,
-) -> (CueSheet, Score) {
-    match kept {
-        Some(kept) => {
-            let old = (&kept.cue_sheet, &kept.score);
-            recompose(sighting, mood, spotting, style, old, &kept.sections, seed)
-        }
-        None => compose(sighting, mood, spotting, style, seed),
-    }
 }
 
 /// A take: the bars of its seed (or those that are kept), and the music on them.
@@ -115,14 +108,14 @@ pub(crate) fn take(
     sighting: &Sighting,
     (mood, style): (&Mood, &Style),
     brief: &Brief,
-    kept: Option<&Kept>,
+    kept: Option<&Locks>,
     seed: u64,
 ) -> (Spotting, CueSheet, Score) {
-    let spotting = match kept {
-        Some(kept) => kept.spotting.clone(),
-        None => spot(sighting, mood, style, &spot_options(brief, sighting, seed)),
-    };
-    let (cue_sheet, score) = write(sighting, mood, &spotting, style, kept, seed);
+    if let Some(kept) = kept {
+        return kept.recompose(sighting, mood, style, seed);
+    }
+    let spotting = spot(sighting, mood, style, &spot_options(brief, sighting, seed));
+    let (cue_sheet, score) = compose(sighting, mood, &spotting, style, seed);
     (spotting, cue_sheet, score)
 }
 
@@ -218,48 +211,6 @@ pub(crate) fn spot_options(brief: &Brief, sighting: &Sighting, seed: u64) -> Spo
         frame_rate: sighting.frame_rate,
         seed,
         manual: brief.hits.clone(),
-    }
-}
-
-/// What stays of an earlier take.
-#[derive(Debug, Serialize)]
-pub(crate) struct Kept {
-    spotting: Spotting,
-    cue_sheet: CueSheet,
-    score: Score,
-    /// Indices of the sections, from 0.
-    sections: Vec<usize>,
-}
-
-impl Kept {
-    pub(crate) fn of(ledger: &Ledger, brief: &Brief) -> Result<Option<Self>, StudioError> {
-        if brief.keep_sections.is_empty() {
-            return Ok(None);
-        }
-        let missing = || {
-            StudioError::Brief(
-                "keeping sections: there is no earlier take\nhint: name the document of one with --document".into(),
-            )
-        };
-        let earlier = ledger
-            .earlier()
-            .filter(|earlier| earlier.has(Score::NAME))
-            .ok_or_else(missing)?;
-        let (spotting, cue_sheet, score): (Spotting, CueSheet, Score) =
-            (earlier.get()?, earlier.get()?, earlier.get()?);
-        let all = cue_sheet.form.len();
-        if let Some(wrong) = brief.keep_sections.iter().find(|number| !(1..=all).contains(number)) {
-            return Err(StudioError::Brief(format!(
-                "keeping section {wrong}: the earlier take has sections 1 to {all}\nhint: they stand under `cue_sheet.form`"
-            )));
-        }
-        let sections = brief.keep_sections.iter().map(|number| number - 1).collect();
-        Ok(Some(Self {
-            spotting,
-            cue_sheet,
-            score,
-            sections,
-        }))
     }
 }
 

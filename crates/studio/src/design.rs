@@ -75,6 +75,12 @@ pub(crate) fn alone(
     })
 }
 
+/// The seed of the effects: they follow the picture, and stay as they were where sections of the music do.
+pub(crate) fn seed(brief: &Brief, composed: Option<&Composed>) -> u64 {
+    let locks = composed.and_then(|composed| composed.locks.as_ref());
+    locks.map_or(brief.seed, |locks| locks.effects_seed)
+}
+
 /// Plans the effects; `None` where the brief asks for none.
 pub(crate) fn run(
     ledger: &mut Ledger,
@@ -102,7 +108,8 @@ pub(crate) fn run(
     let words = words(ledger, brief, &objects)?;
     let own_sound = opened.footage.audio.is_some() && brief.original != Some(Original::Drop);
     let things = things(&objects, opened, sighting);
-    let inputs = (sighting, &mood, hits, &objects, &words, own_sound, brief.seed);
+    let seed = seed(brief, composed);
+    let inputs = (sighting, &mood, hits, &objects, &words, own_sound, seed);
     let plan: SoundDesign = ledger.section(DESIGN, &(inputs, composed.is_none()), world, || {
         let words: Vec<(&str, &str)> = words.iter().map(|(name, text)| (*name, text.as_str())).collect();
         Ok(design::design(&Scene {
@@ -113,7 +120,7 @@ pub(crate) fn run(
             things: &things,
             alone: composed.is_none(),
             own_sound,
-            seed: brief.seed,
+            seed,
         }))
     })?;
     let score = design::play(&plan, sighting.duration_s);

@@ -18,6 +18,7 @@ mod evaluate;
 mod eyes;
 mod film;
 mod ledger;
+mod locks;
 mod mix;
 mod mux;
 mod open;

@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use synchresis_cue::Score;
-use synchresis_sound::SoundError;
-use synchresis_sound::mix::{self, Broadcast, RawReader, RawWriter, SampleFormat, Source, StemSink, WavWriter};
+use synchresis_sound::mix::{
+    self, Broadcast, Earlier, RawReader, RawWriter, SampleFormat, Source, StemSink, WavWriter,
+};
 use synchresis_sound::voices::{self, Bank, BankLimits};
+use synchresis_sound::{Player, SoundError};
 
 use crate::brief::{Brief, Music, Soundbank};
 use crate::cache::Key;
 use crate::drawn::Drawn;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
+use crate::locks::Heard;
 use crate::mix::Wav;
 use crate::open::identity;
-use crate::sections::{AudioGeneration, Licence, SoundGeneration};
+use crate::sections::{AudioGeneration, Licence, Locks, SoundGeneration};
 use crate::world::World;
 
 /// Version of the voices and the desk.
@@ -49,11 +52,11 @@ pub(crate) struct Sound {
     pub(crate) path: PathBuf,
 }
 
-/// Renders what is not rendered yet: the music by the hands of the seed beside it, the effects by those of the brief's.
+/// Renders what is not rendered yet, each by the hands of the seed beside it; of the music that which is kept as it was.
 pub(crate) fn run(
     ledger: &mut Ledger,
     brief: &Brief,
-    (music, effects): (Option<(&Score, u64)>, Option<&Score>),
+    (music, effects): (Option<(&Score, u64, Option<&Locks>)>, Option<(&Score, u64)>),
     stems: Option<&Path>,
     force: bool,
     drawn: Drawn,
@@ -69,11 +72,11 @@ pub(crate) fn run(
         written: 0,
     };
     let music = music
-        .map(|(score, seed)| desk.part("music", score, seed))
+        .map(|(score, seed, locks)| desk.part("music", score, seed, locks))
         .transpose()?
         .flatten();
     let effects = effects
-        .map(|score| desk.part("effects", score, brief.seed))
+        .map(|(score, seed)| desk.part("effects", score, seed, None))
         .transpose()?
         .flatten();
     let played = music.is_some() || effects.is_some();
@@ -132,8 +135,14 @@ pub(crate) fn run(
     })
 }
 
-/// The music of `score` alone, played by the hands of `seed`.
-pub(crate) fn music(score: &Score, seed: u64, brief: &Brief, world: &dyn World) -> Result<Option<Sound>, StudioError> {
+/// The music of `score` alone, played by the hands of `seed`, but for what `locks` keep.
+pub(crate) fn music(
+    score: &Score,
+    seed: u64,
+    locks: Option<&Locks>,
+    brief: &Brief,
+    world: &dyn World,
+) -> Result<Option<Sound>, StudioError> {
     let mut desk = Desk {
         world,
         bank: bank(brief, world),
@@ -141,7 +150,7 @@ pub(crate) fn music(score: &Score, seed: u64, brief: &Brief, world: &dyn World) 
         force: false,
         written: 0,
     };
-    desk.part("music", score, seed)
+    desk.part("music", score, seed, locks)
 }
 
 fn bank(brief: &Brief, world: &dyn World) -> Option<PathBuf> {
@@ -181,24 +190,34 @@ struct PartInputs<'a> {
     score: &'a Score,
     bank: Option<String>,
     seed: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    around: &'a [Heard<'a>],
+}
+
+/// The score without the tracks that play nothing.
+fn sounding(score: &Score) -> Score {
+    let tracks = score.tracks.iter().filter(|track| !track.notes.is_empty());
+    Score {
+        duration_s: score.duration_s,
+        tracks: tracks.cloned().collect(),
+        marks: score.marks.clone(),
+    }
 }
 
 impl Desk<'_> {
-    /// The tracks of `score`, rendered; `None` if none of them plays.
-    fn part(&mut self, name: &'static str, score: &Score, seed: u64) -> Result<Option<Sound>, StudioError> {
-        let part = Score {
-            duration_s: score.duration_s,
-            tracks: score
-                .tracks
-                .iter()
-                .filter(|track| !track.notes.is_empty())
-                .cloned()
-                .collect(),
-            marks: score.marks.clone(),
-        };
+    /// The tracks of `score`, rendered round what `locks` keep; `None` if none of them plays.
+    fn part(
+        &mut self,
+        name: &'static str,
+        score: &Score,
+        seed: u64,
+        locks: Option<&Locks>,
+    ) -> Result<Option<Sound>, StudioError> {
+        let part = sounding(score);
         if part.tracks.is_empty() {
             return Ok(None);
         }
+        let around = locks.map_or_else(Vec::new, |locks| locks.heard(score));
         let bank_identity = self
             .bank
             .as_deref()
@@ -208,6 +227,7 @@ impl Desk<'_> {
             score: &part,
             bank: bank_identity,
             seed,
+            around: &around,
         };
         let key = Key::new(name, RENDER, &inputs);
         let cache = self.world.cache();
@@ -221,15 +241,26 @@ impl Desk<'_> {
             .as_deref()
             .map(|path| Bank::open(path, BankLimits::default()))
             .transpose()?;
-        let players = part
-            .tracks
+        let players = |score: &Score, seed: u64| -> Vec<Box<dyn Player>> {
+            let tracks = score.tracks.iter();
+            tracks
+                .map(|track| voices::player(track, score.duration_s, seed, bank.as_ref()))
+                .collect()
+        };
+        let takes: Vec<(Score, &Heard<'_>)> = around.iter().map(|take| (sounding(take.score), take)).collect();
+        let earlier: Vec<Earlier<'_>> = takes
             .iter()
-            .map(|track| voices::player(track, part.duration_s, seed, bank.as_ref()))
+            .map(|(score, take)| Earlier {
+                score,
+                players: players(score, take.seed),
+                spans: take.spans.clone(),
+            })
             .collect();
+        let names = mix::stem_names(&part, takes.iter().map(|(score, _)| score));
         let mut pending = cache.create(name, &key, "f32").map_err(StudioError::cache)?;
         let mut stems = self
             .stems
-            .map(|folder| Stems::create(folder, &part, self.written, self.force))
+            .map(|folder| Stems::create(folder, &names, self.written, self.force))
             .transpose()?;
         {
             let mut scratch = RawWriter::new("the rendered music", pending.file());
@@ -239,12 +270,12 @@ impl Desk<'_> {
                 None => Ok(()),
             };
             let split: Option<&mut StemSink<'_>> = if self.stems.is_some() { Some(&mut split) } else { None };
-            mix::render(&part, players, &mut keep, split, self.world)?;
+            mix::render_around(&part, players(&part, seed), earlier, &mut keep, split, self.world)?;
             scratch.finish()?;
         }
         if let Some(stems) = stems {
             stems.keep()?;
-            self.written += part.tracks.len();
+            self.written += names.len();
         }
         let path = pending.keep().map_err(StudioError::cache)?;
         Ok(Some(Sound { key, path }))
@@ -257,12 +288,12 @@ struct Stems {
 }
 
 impl Stems {
-    fn create(folder: &Path, score: &Score, before: usize, force: bool) -> Result<Self, StudioError> {
+    fn create(folder: &Path, names: &[&str], before: usize, force: bool) -> Result<Self, StudioError> {
         let failed = |path: &Path, e| StudioError::file("writing the stems to", path, e);
         std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
         let mut files = Vec::new();
-        for (number, track) in score.tracks.iter().enumerate() {
-            let path = folder.join(format!("{:02}-{}.wav", before + number + 1, file_name(&track.name)));
+        for (number, name) in names.iter().enumerate() {
+            let path = folder.join(format!("{:02}-{}.wav", before + number + 1, file_name(name)));
             if path.exists() && !force {
                 return Err(StudioError::Brief(format!(
                     "writing the stems to {}: it exists already and is kept\nhint: --force replaces it",
@@ -276,7 +307,7 @@ impl Stems {
                 .map_err(|e| failed(folder, e))?
                 .into_parts();
             let about = Broadcast {
-                description: format!("stem of {}", track.name),
+                description: format!("stem of {name}"),
                 originator: "Synchresis".into(),
                 ..Broadcast::default()
             };

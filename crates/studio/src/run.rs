@@ -321,8 +321,8 @@ impl Work<'_> {
             &mut self.ledger,
             &self.order.brief,
             (
-                composed.map(|composed| (&composed.score, composed.cue_sheet.seed)),
-                designed.map(|designed| &designed.score),
+                composed.map(|composed| (&composed.score, composed.cue_sheet.seed, composed.locks.as_ref())),
+                designed.map(|designed| (&designed.score, design::seed(&self.order.brief, composed))),
             ),
             stems.as_deref(),
             *force,

@@ -7,8 +7,8 @@ use synchresis_cue::{CueSheet, Footage, Mood, Score, Section, Sighting, SoundDes
 use crate::brief::Brief;
 use crate::sections::{
     AudioGeneration, Captions, FilmPainted, FilmPictures, FrameDescription, FrameExtraction, FrameSelection, Licences,
-    MixReport, ObjectDetection, Painting, PromptCombiner, Provenance, Recut, Scene, SoundGeneration, Takes, VideoInput,
-    VideoReconstruction,
+    Locks, MixReport, ObjectDetection, Painting, PromptCombiner, Provenance, Recut, Scene, SoundGeneration, Takes,
+    VideoInput, VideoReconstruction,
 };
 
 /// The schemas by name: `document` and `style`.
@@ -31,6 +31,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     add::<Painting>(&mut sections, &mut definitions);
     add::<PromptCombiner>(&mut sections, &mut definitions);
     add::<Recut>(&mut sections, &mut definitions);
+    add::<Locks>(&mut sections, &mut definitions);
     add::<Takes>(&mut sections, &mut definitions);
     add::<Mood>(&mut sections, &mut definitions);
     add::<Spotting>(&mut sections, &mut definitions);

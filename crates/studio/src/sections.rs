@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{Mood, Section};
+use synchresis_cue::{CueSheet, Mood, Score, Section, Spotting};
 
 use crate::easel::PaintSteps;
 
@@ -274,6 +274,38 @@ section! {
         /// Feeling, mode and players that stay; absent where other words were given.
         mood: Option<Mood>,
     }
+}
+
+section! {
+    /// Sections of an earlier take that stay as they were (`--keep-sections`), and that take: what was kept can be played again from here,
+    /// to the bit.
+    Locks as "locks" {
+        /// Numbers of the sections in `cue_sheet.form`, from 1.
+        sections: Vec<usize>,
+        /// The seed that decided form, keys and players.
+        frame_seed: u64,
+        /// The seed of the effects, which stay.
+        effects_seed: u64,
+        /// The bars.
+        spotting: Spotting,
+        /// The plan of the take, its seed in it.
+        cue_sheet: CueSheet,
+        /// Its notes.
+        score: Score,
+        /// Takes before that one which are still heard, the newest first.
+        older: Vec<OlderTake>,
+    }
+}
+
+/// A take of which sections are heard that were kept more than once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OlderTake {
+    /// The seed that played it.
+    pub seed: u64,
+    /// What is heard of it: from, to, seconds; an empty one is but a fade at a border.
+    pub spans: Vec<(f64, f64)>,
+    /// Its notes.
+    pub score: Score,
 }
 
 section! {

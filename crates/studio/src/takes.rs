@@ -10,14 +10,14 @@ use synchresis_cue::{Mood, Sighting, round_to};
 use synchresis_sound::mix::{RawReader, quality};
 
 use crate::cache::Key;
-use crate::compose::{COMPOSITION, Kept, take};
+use crate::compose::{COMPOSITION, take};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix;
 use crate::open::{Opened, identity};
 use crate::order::{Order, Stage};
 use crate::render::{self, Rendered};
-use crate::sections::{Take, Takes};
+use crate::sections::{Locks, Take, Takes};
 use crate::world::World;
 
 /// Version of what is measured and of how takes are written.
@@ -69,7 +69,7 @@ pub(crate) fn best(
     until: Stage,
     sighting: &Sighting,
     (mood, style): (&Mood, &Style),
-    kept: Option<&Kept>,
+    kept: Option<&Locks>,
     world: &dyn World,
 ) -> Result<u64, StudioError> {
     let brief = &order.brief;
@@ -96,7 +96,7 @@ pub(crate) fn best(
                 values.push(reason.value);
                 reasons.push(format!("{}: {}", reason.name, reason.why));
             }
-            if let Some(sound) = render::music(&score, seed, brief, world)? {
+            if let Some(sound) = render::music(&score, seed, kept, brief, world)? {
                 let file = File::open(&sound.path).map_err(StudioError::cache)?;
                 let mut reader = RawReader::new("a rendered take", file);
                 if let Some(quality) = quality(&mut reader, world)? {
@@ -147,14 +147,14 @@ pub(crate) fn keep(
         return Ok(Vec::new());
     };
     let film = order.film();
-    let bars = Kept::of(ledger, brief)?;
+    let bars = ledger.document().get::<Locks>().ok();
     let mut paths = Vec::new();
     for (i, Take { seed, .. }) in takes.ranked.iter().enumerate().skip(1) {
         world.begin("keeping takes");
         let path = path(&film, i + 1);
         let (_, _, score) = take(sighting, choices, brief, bars.as_ref(), *seed);
         let rendered = Rendered {
-            music: render::music(&score, *seed, brief, world)?,
+            music: render::music(&score, *seed, bars.as_ref(), brief, world)?,
             ..effects.clone()
         };
         let key = mix::bounced(order, opened, &rendered, sighting, world)?;

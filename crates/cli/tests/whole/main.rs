@@ -15,6 +15,7 @@ mod eyes;
 mod film;
 mod film_inputs;
 mod judging;
+mod locks;
 mod painters;
 mod pictures;
 mod score;

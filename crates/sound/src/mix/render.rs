@@ -15,7 +15,7 @@ use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 
 /// Frames between two meetings of the threads: whole blocks, cells and reverb chunks; and few enough that what a dozen tracks
 /// played is still near when the desk wants it.
-const SPAN: usize = 3 * BLOCK;
+pub(super) const SPAN: usize = 3 * BLOCK;
 
 /// The longest piece, seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
@@ -65,16 +65,7 @@ pub fn render(
     mut stems: Option<&mut StemSink<'_>>,
     watch: &dyn Watch,
 ) -> Result<Rendered, SoundError> {
-    if players.len() != score.tracks.len() {
-        let reason = format!("it has {} tracks and {} players", score.tracks.len(), players.len());
-        return Err(SoundError::Score { reason });
-    }
-    if !(0.0..=LONGEST_S).contains(&score.duration_s) {
-        let reason = format!("{} s is not a length between 0 s and {LONGEST_S} s", score.duration_s);
-        return Err(SoundError::Score { reason });
-    }
-    let frames = (score.duration_s * f64::from(SAMPLE_RATE)).round() as u64;
-    let mut desk = Desk::new(score, frames, stems.is_some());
+    let (mut desk, frames) = desk(score, players.len(), stems.is_some())?;
     let mut at = 0;
     while at < frames {
         watch.check()?;
@@ -91,8 +82,22 @@ pub fn render(
     Ok(desk.report(frames))
 }
 
+/// A desk for `score`, and how many frames it will give.
+pub(super) fn desk(score: &Score, players: usize, apart: bool) -> Result<(Desk, u64), SoundError> {
+    if players != score.tracks.len() {
+        let reason = format!("it has {} tracks and {players} players", score.tracks.len());
+        return Err(SoundError::Score { reason });
+    }
+    if !(0.0..=LONGEST_S).contains(&score.duration_s) {
+        let reason = format!("{} s is not a length between 0 s and {LONGEST_S} s", score.duration_s);
+        return Err(SoundError::Score { reason });
+    }
+    let frames = (score.duration_s * f64::from(SAMPLE_RATE)).round() as u64;
+    Ok((Desk::new(score, frames, apart), frames))
+}
+
 /// Everything between players and sink.
-struct Desk {
+pub(super) struct Desk {
     played: Vec<(Stereo, bool)>,
     groups: Vec<Group>,
     sums: Sums,
@@ -102,9 +107,11 @@ struct Desk {
     gains: [Vec<f32>; 3],
     bus: MonoBelow,
     glue: Glue,
-    interleaved: Vec<f32>,
+    /// The mix of the last span.
+    pub(super) interleaved: Vec<f32>,
     stems: Vec<Stem>,
-    quantised: Vec<Vec<i32>>,
+    /// The stems of the last span, after [`Desk::quantise`].
+    pub(super) quantised: Vec<Vec<i32>>,
     weighting: KWeighting,
     gate: Gate,
     peak: f32,
@@ -148,7 +155,7 @@ impl Desk {
     }
 
     /// Plays and mixes the `n` frames from `at` on into `interleaved` (and the stems' `out`).
-    fn span(&mut self, players: &mut [Box<dyn Player>], at: u64, n: usize) {
+    pub(super) fn span(&mut self, players: &mut [Box<dyn Player>], at: u64, n: usize) {
         players
             .par_iter_mut()
             .zip(&mut self.played)
@@ -197,7 +204,7 @@ impl Desk {
 
     /// Rounds the stems of the last span so that their sum stays the mix: what rounding took from one is given to the
     /// next that sounds.
-    fn stems(&mut self, n: usize, sink: &mut StemSink<'_>) -> Result<(), SoundError> {
+    pub(super) fn quantise(&mut self, n: usize) {
         const FULL: f64 = 8_388_608.0;
         for t in 0..2 * n {
             let sum: f64 = self.stems.iter().map(|s| f64::from(s.out[t % 2][t / 2])).sum();
@@ -215,6 +222,11 @@ impl Desk {
                 out[t] = got as i32;
             }
         }
+    }
+
+    /// Hands the stems of the last span on.
+    fn stems(&mut self, n: usize, sink: &mut StemSink<'_>) -> Result<(), SoundError> {
+        self.quantise(n);
         for (i, samples) in self.quantised.iter().enumerate() {
             sink(i, &samples[..2 * n])?;
         }

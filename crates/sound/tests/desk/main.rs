@@ -1,5 +1,6 @@
 //! The mixing desk from outside: length, silence, determinism, stems, loudness, peaks, time.
 
+mod around;
 mod film;
 mod player;
 
