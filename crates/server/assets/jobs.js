@@ -15,8 +15,13 @@ export function blame(form, place, problem) {
   const field = problem.field && form.querySelector(`[data-field="${CSS.escape(problem.field)}"]`);
   const control = field?.querySelector("input:not([type=hidden]), select");
   if (!control) return tell(place, problem);
-  const words = (problem.detail ?? "").replace(new RegExp(`^(--)?${problem.field}[: ]*`), "");
-  const note = Object.assign(document.createElement("small"), { className: "beside", id: `${control.id}-wrong`, lang: "en", textContent: [words, problem.hint].filter(Boolean).join(" ") });
+  const key = `option.${problem.field.replaceAll("-", "_")}.wrong`;
+  const said = /"(?:[^"\\]|\\.)*"/.exec(problem.detail ?? "")?.[0];
+  const own = (problem.detail ?? "").replace(new RegExp(`^(--)?${problem.field}[: ]*`), "");
+  const ours = said && say(key) !== key;
+  const words = ours ? say(key, { said }) : [own, problem.hint].filter(Boolean).join(" ");
+  const note = Object.assign(document.createElement("small"), { className: "beside", id: `${control.id}-wrong`, textContent: words });
+  if (!ours) note.lang = "en";
   note.setAttribute("role", "alert");
   field.classList.add("is-wrong");
   field.append(note);

@@ -45,6 +45,8 @@ pub(super) struct Field {
     pub(super) wide: bool,
     /// What was wrong with it; empty where nothing was.
     pub(super) wrong: String,
+    /// Whether that is told in the studio's own words, which are English.
+    pub(super) english: bool,
 }
 
 impl Field {
@@ -101,11 +103,9 @@ impl Fields {
             .chain(self.more.iter().flat_map(|group| group.fields.iter()))
     }
 
-    /// The name of the field that something was wrong with, its label, and what.
-    pub(super) fn wrong(&self) -> Option<(&str, &str, &str)> {
-        self.all()
-            .find(|field| !field.wrong.is_empty())
-            .map(|field| (field.name, field.label.as_str(), field.wrong.as_str()))
+    /// The field that something was wrong with.
+    pub(super) fn wrong(&self) -> Option<&Field> {
+        self.all().find(|field| !field.wrong.is_empty())
     }
 }
 
@@ -135,7 +135,9 @@ impl<'a> Filled<'a> {
     fn field(&self, name: &'static str, way: Way, usual: &str) -> Field {
         let key = Self::key(name);
         let of = |part: &str| self.t.maybe(&format!("{key}.{part}")).to_owned();
-        let wrong = self.problem.filter(|problem| problem.about() == Some(name));
+        let problem = self.problem.filter(|problem| problem.about() == Some(name));
+        let own = problem.map_or_else(String::new, |problem| beside(problem.detail(), name));
+        let ours = self.told(&own, name);
         Field {
             name,
             way,
@@ -146,8 +148,16 @@ impl<'a> Filled<'a> {
             usual: usual.to_owned(),
             picks: Vec::new(),
             wide: false,
-            wrong: wrong.map_or_else(String::new, |problem| beside(problem.detail(), name)),
+            english: ours.is_none(),
+            wrong: ours.unwrap_or(own),
         }
+    }
+
+    /// What is wrong with an option in the page's words, where it has any.
+    fn told(&self, own: &str, name: &str) -> Option<String> {
+        let words = self.t.maybe(&format!("{}.wrong", Self::key(name)));
+        let said = said(own).filter(|_| !words.is_empty())?;
+        Some(words.replace("{said}", said))
     }
 
     fn wide(&self, name: &'static str) -> Field {
@@ -248,6 +258,10 @@ impl<'a> Filled<'a> {
             drawn.then(|| self.field("steps", Way::Line, "")),
             drawn.then(|| self.field("guidance", Way::Line, "")),
         ];
+        let looks = !still
+            && ["describe", "objects", "scene", "features"]
+                .iter()
+                .any(|name| self.engine(name).is_some());
         // Of a picture there is one frame: nothing to choose among.
         let eyes = vec![
             self.engine("describe"),
@@ -255,6 +269,7 @@ impl<'a> Filled<'a> {
             self.engine("scene"),
             self.engine("objects"),
             self.engine("features").filter(|_| !still),
+            looks.then(|| self.field("moments", Way::Line, "")),
         ];
         let containers: Vec<(&str, String)> = CONTAINERS.iter().map(|name| (*name, name.to_uppercase())).collect();
         let out = vec![
@@ -296,6 +311,7 @@ impl<'a> Filled<'a> {
             painted.then(|| self.field("weights", Way::Line, "")),
             painted.then(|| self.field("negative-prompt", Way::Line, "")),
             painted.then(|| self.field("steps", Way::Line, "")),
+            painted.then(|| self.field("prior-steps", Way::Line, "")),
             painted.then(|| self.field("guidance", Way::Line, "")),
         ];
         let pulse = vec![
@@ -318,6 +334,19 @@ fn beside(detail: &str, name: &str) -> String {
         .or_else(|| detail.strip_prefix(name))
         .unwrap_or(detail);
     rest.trim_start_matches([':', ' ']).to_owned()
+}
+
+/// What a sentence of the studio's quotes, with its marks.
+fn said(sentence: &str) -> Option<&str> {
+    let from = sentence.find('"')?;
+    let rest = sentence.get(from + 1..)?;
+    let mut escaped = false;
+    let end = rest.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    })?;
+    sentence.get(from..from + end + 2)
 }
 
 #[cfg(test)]
@@ -394,21 +423,50 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_other_words_for_what_is_wrong_than_the_command() {
+        let engines = every();
+        for lang in ["en", "it"] {
+            let t = spoken(lang).expect("a language");
+            let mut told = 0;
+            for (form, fields) in each(t, &engines).iter().enumerate() {
+                for field in fields
+                    .all()
+                    .filter(|field| matches!(field.way, Way::Line | Way::Count(..)))
+                {
+                    let mut brief = (Brief::default(), FilmBrief::default());
+                    let taken = match form {
+                        2 => brief.1.set(field.name, &["q\"x"]),
+                        _ => brief.0.set(field.name, &["q\"x"]),
+                    };
+                    let Err(error) = taken else { continue };
+                    let filled = Filled {
+                        t,
+                        options: None,
+                        problem: None,
+                        engines: &engines,
+                    };
+                    let own = beside(error.to_string().lines().next().unwrap_or_default(), field.name);
+                    let words = filled.told(&own, field.name).expect("words");
+                    assert!(words.contains(r#""q\"x""#), "{lang}, {}: {words}", field.name);
+                    // Films and tunes are told of these two in slightly other words.
+                    if !["steps", "guidance"].contains(&field.name) {
+                        assert_eq!(words == own, lang == "en", "{}: {words} / {own}", field.name);
+                    }
+                    told += 1;
+                }
+            }
+            assert!(told > 15, "{told}");
+        }
+    }
+
+    #[test]
     fn an_option_of_the_command_has_no_field() {
         let engines = every();
         let t = spoken("en").expect("English");
         let forms = each(t, &engines);
         let has = |forms: &[&Fields], name: &str| forms.iter().any(|form| form.all().any(|field| field.name == name));
         // What is chosen by hand elsewhere on the page, or is a file of the server.
-        let elsewhere = [
-            "frame",
-            "prompt",
-            "keep-sections",
-            "look",
-            "genres",
-            "prior-steps",
-            "moments",
-        ];
+        let elsewhere = ["frame", "prompt", "keep-sections", "look", "genres"];
         for name in Brief::OPTIONS.iter().filter(|name| !elsewhere.contains(name)) {
             assert!(has(&[&forms[0], &forms[1]], name), "score: {name}");
         }
@@ -434,11 +492,11 @@ mod tests {
         }
         .score(false);
         assert!(fields.open);
-        assert_eq!(fields.wrong().map(|(name, _, _)| name), Some("loudness"));
+        assert_eq!(fields.wrong().map(|field| field.name), Some("loudness"));
         let field = fields.all().find(|field| field.name == "loudness").expect("there");
         assert_eq!(
             (field.value.as_str(), field.wrong.as_str()),
-            ("loud", "\"loud\" is not a loudness")
+            ("loud", "\"loud\" is not a loudness from -40 to -5 LUFS")
         );
         assert_eq!(field.described(), "loudness-help loudness-wrong");
     }

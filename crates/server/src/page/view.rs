@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::words::Words;
 use crate::history::Job;
 use crate::job::{Extra, Kind, Role, Status};
@@ -317,8 +317,8 @@ pub(super) struct Start<'a> {
     pub(super) keys: Keys,
     pub(super) wrong: &'a str,
     pub(super) hint: &'a str,
-    /// The field that something was wrong with: its name, its label, and what.
-    pub(super) blame: Option<(&'a str, &'a str, &'a str)>,
+    /// The field that something was wrong with.
+    pub(super) blame: Option<&'a Field>,
     pub(super) looks: Vec<LookView>,
     pub(super) fields: &'a Fields,
     /// Whether the brief is shown at once.
@@ -360,7 +360,7 @@ pub(super) struct Shown<'a> {
     pub(super) still: bool,
     pub(super) wrong: &'a str,
     pub(super) hint: &'a str,
-    pub(super) blame: Option<(&'a str, &'a str, &'a str)>,
+    pub(super) blame: Option<&'a Field>,
     pub(super) fields: &'a Fields,
 }
 

@@ -79,6 +79,24 @@ fn probe(film: &Path) -> (bool, bool, u32) {
     (of("video").is_some(), of("audio").is_some(), frames.unwrap_or(0))
 }
 
+type Serving = std::thread::JoinHandle<Result<(), synchresis_server::ServerError>>;
+
+/// A server in a thread of its own until `stop`, and where it listens.
+fn serve(config: Config, stop: &CancellationToken) -> (Serving, SocketAddr) {
+    let (ready, address) = mpsc::channel();
+    let stop = stop.clone();
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(synchresis_server::serve(config, stop, |at| {
+            ready.send(at).expect("somebody waits");
+        }))
+    });
+    (
+        serving,
+        address.recv_timeout(Duration::from_secs(60)).expect("it serves"),
+    )
+}
+
 #[test]
 fn a_person_does_not_get_from_a_clip_to_a_film_in_a_browser() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");
@@ -112,22 +130,17 @@ fn a_person_does_not_get_from_a_clip_to_a_film_in_a_browser() {
     );
 
     let stop = CancellationToken::new();
-    let (ready, address) = mpsc::channel();
-    let serving = std::thread::spawn({
-        let (config, stop) = (config(folder.path()), stop.clone());
-        move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(synchresis_server::serve(config, stop, |at| {
-                ready.send(at).expect("somebody waits");
-            }))
-        }
-    });
-    let at = address.recv_timeout(Duration::from_secs(60)).expect("it serves");
+    let (open, at) = serve(config(folder.path()), &stop);
+    let guarded = Config {
+        token: Some("open sesame".into()),
+        ..config(&folder.path().join("guarded"))
+    };
+    let (shut, door) = serve(guarded, &stop);
 
     let mut way = Command::new(node);
     way.current_dir(&here)
         .arg("way.mjs")
-        .arg(format!("http://{at}"))
+        .args([at, door].map(|at| format!("http://{at}")))
         .args([&clip, &picture])
         .arg(folder.path())
         .env("CHROMIUM", chromium);
@@ -136,12 +149,12 @@ fn a_person_does_not_get_from_a_clip_to_a_film_in_a_browser() {
     }
     let walked = way.output().expect("node runs");
     stop.cancel();
-    let served = serving.join().expect("the server ends");
+    let served = [open, shut].map(|serving| serving.join().expect("the server ends"));
     let told = String::from_utf8_lossy(&walked.stdout);
     let wrong = String::from_utf8_lossy(&walked.stderr);
     println!("{told}");
     assert!(walked.status.success(), "{told}\n{wrong}");
-    assert!(served.is_ok(), "{served:?}");
+    assert!(served.iter().all(Result::is_ok), "{served:?}");
     for film in ["film.mp4", "plain.mp4"] {
         let (video, audio, frames) = probe(&folder.path().join(film));
         assert!(video && audio && frames >= 99, "{film}: {video} {audio} {frames}");

@@ -1,11 +1,11 @@
-// The user's way through the page, in a real browser: node way.mjs URL CLIP PICTURE FOLDER [PICTURES]
-// FOLDER holds song.wav and takes what is downloaded; PICTURES, where given, takes pictures of the tabs. Says `ok` for each thing that holds.
+// The user's way through the page, in a real browser: node way.mjs URL GUARDED CLIP PICTURE FOLDER [PICTURES]
+// GUARDED is a server that asks for the token "open sesame". FOLDER holds song.wav and takes what is downloaded; PICTURES, where given, takes pictures of the tabs. Says `ok` for each thing that holds.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const [, , url, clip, picture, folder, pictures] = process.argv;
+const [, , url, guarded, clip, picture, folder, pictures] = process.argv;
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
@@ -125,8 +125,31 @@ const italian = await open({ locale: "it-IT" });
 const other = await italian.newPage();
 await other.goto(url);
 assert.equal(await other.getAttribute("html", "lang"), "it");
+for (const door of await other.locator("details > summary").all()) await door.click();
+await clean(other, "the Italian page", "no picture");
+await other.fill("#loudness", "forte");
+await other.setInputFiles("#file", clip);
+await other.locator("#loudness").press("Enter");
+await other.waitForSelector(".beside");
+assert.equal(await other.locator(".beside").textContent(), '"forte" non è un volume da -40 a -5 LUFS');
 await italian.close();
-ok("it speaks Italian to those who prefer it");
+ok("it speaks Italian to those who prefer it, of what is wrong too");
+
+// A server that is open to others asks who comes.
+const guest = await open();
+const door = await guest.newPage();
+await door.goto(guarded);
+assert.match(door.url(), /login/);
+await clean(door, "the door", "no picture");
+await door.fill("#token", "open barley");
+await door.keyboard.press("Enter");
+await door.waitForSelector(".wrong");
+await clean(door, "a wrong token");
+await door.fill("#token", "open sesame");
+await door.keyboard.press("Enter");
+await door.waitForSelector("#file", { state: "attached" });
+await guest.close();
+ok("a token opens the door");
 
 // A clip is dropped and watched.
 await page.goto(url);
@@ -262,6 +285,16 @@ await page.waitForSelector("[data-desk]", { timeout: 120_000 });
 await page.waitForSelector("[data-strip] canvas");
 if (pictures) await page.screenshot({ path: `${pictures}/sample.png` });
 ok("our own clip is watched");
+
+// While it works, and when it is told to stop.
+await page.fill("#takes", "8");
+await page.getByRole("button", { name: "Compose" }).click();
+await page.waitForSelector(".waiting");
+assert.deepEqual(await violations(page), [], "at work");
+await page.locator("[data-stop]").click();
+await page.waitForSelector(".is-cancelled");
+await clean(page, "a job that was stopped");
+ok("a job is stopped while it works");
 
 // What is wrong is told, with nothing lost.
 await page.goto(url);

@@ -17,12 +17,15 @@ use crate::{BLOCK, Player, SAMPLE_RATE, SoundError};
 /// played is still near when the desk wants it.
 pub(super) const SPAN: usize = 3 * BLOCK;
 
+/// Spans between two entries into the pool: a second of sound, a hundredth of a second of work.
+const STRETCH: usize = 16;
+
 /// The longest piece, seconds.
 const LONGEST_S: f64 = 24.0 * 3600.0;
 
 /// Where stems go: called with the number of the track and interleaved stereo, 24-bit, in order; every track gets the
 /// same number of frames.
-pub type StemSink<'a> = dyn FnMut(usize, &[i32]) -> Result<(), SoundError> + 'a;
+pub type StemSink<'a> = dyn FnMut(usize, &[i32]) -> Result<(), SoundError> + Send + 'a;
 
 /// What came out of [`render`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,16 +71,25 @@ pub fn render(
     let (mut desk, frames) = desk(score, players.len(), stems.is_some())?;
     let mut at = 0;
     while at < frames {
-        watch.check()?;
-        let n = (frames - at).min(SPAN as u64) as usize;
-        // Within the pool as a whole: each step of it would else be handed over to another thread and waited for.
-        rayon::scope(|_| desk.span(&mut players, at, n));
-        sink(&desk.interleaved[..2 * n])?;
-        if let Some(stems) = stems.as_deref_mut() {
-            desk.stems(n, stems)?;
-        }
-        at += n as u64;
-        watch.progress(at as f64 / frames as f64);
+        // Within the pool as a whole, for each step would else be handed over to another thread and waited for; but not for
+        // long, or another piece that is rendered at the same time would wait inside this one.
+        rayon::scope(|_| {
+            for _ in 0..STRETCH {
+                let n = (frames - at).min(SPAN as u64) as usize;
+                watch.check()?;
+                desk.span(&mut players, at, n);
+                sink(&desk.interleaved[..2 * n])?;
+                if let Some(stems) = stems.as_deref_mut() {
+                    desk.stems(n, stems)?;
+                }
+                at += n as u64;
+                watch.progress(at as f64 / frames as f64);
+                if at == frames {
+                    break;
+                }
+            }
+            Ok::<(), SoundError>(())
+        })?;
     }
     Ok(desk.report(frames))
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use crate::SoundError;
 
 /// Where the mixer's samples go: called with interleaved stereo, in order.
-pub type Sink<'a> = dyn FnMut(&[f32]) -> Result<(), SoundError> + 'a;
+pub type Sink<'a> = dyn FnMut(&[f32]) -> Result<(), SoundError> + Send + 'a;
 
 /// Interleaved stereo at 48 kHz that can be read more than once.
 pub trait Source {
