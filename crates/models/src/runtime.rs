@@ -29,6 +29,7 @@ pub struct Runtime {
     threads: usize,
     device: Device,
     memory: Option<u64>,
+    packs: bool,
 }
 
 impl Runtime {
@@ -46,6 +47,7 @@ impl Runtime {
                 threads,
                 device: Device::Cpu,
                 memory: None,
+                packs: true,
             });
         }
         let tried = || {
@@ -81,6 +83,7 @@ impl Runtime {
             threads,
             device: Device::Cpu,
             memory: None,
+            packs: true,
         })
     }
 
@@ -95,6 +98,14 @@ impl Runtime {
     #[must_use]
     pub fn within(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
+        self
+    }
+
+    /// For models that run once or twice: their weights are used as they lie, and not first copied into the order that the processor's
+    /// products take them in, which for FLAN-T5 large takes ten times as long as reading a prompt.
+    #[must_use]
+    pub(crate) fn for_few_runs(mut self) -> Self {
+        self.packs = false;
         self
     }
 
@@ -132,6 +143,11 @@ impl Runtime {
                 .with_intra_op_spinning(false)?
                 // A plan of all that flows, made for one size, holds more at once than buffers that come and go.
                 .with_memory_pattern(false)?;
+            let builder = if self.packs {
+                builder
+            } else {
+                builder.with_config_entry("session.disable_prepacking", "1")?
+            };
             let mut builder = if self.threads > 0 {
                 builder.with_intra_threads(self.threads)?
             } else {

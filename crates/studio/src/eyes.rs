@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
-use synchresis_cue::{Document, Footage, Sample, Sighting};
+use synchresis_cue::{Document, Footage, Sample, Sighting, Watch};
 use synchresis_media::{extract_frames, probe};
 use synchresis_models::medoids::{Distances, medoids};
 use synchresis_models::resnet18::ResNet18;
@@ -123,15 +123,16 @@ pub(crate) fn objects(
     let found = ledger.section(EYES, &inputs, world, || {
         let key = weights.key("yolov9", world);
         let mut yolo = Warm::shared().held(&key, weights.bytes, || YoloV9::load(&path, &runtime))?;
-        let times: Vec<f64> = sighting.samples.iter().map(|s| s.time_s).collect();
-        world.begin("extracting");
-        let pictures = pictures(&opened.footage, &order.input, &times, world)?;
         world.begin("recognising");
         let mut frames = Vec::new();
-        for (i, (sample, picture)) in sighting.samples.iter().zip(&pictures).enumerate() {
+        for (i, sample) in sighting.samples.iter().enumerate() {
             world.check()?;
-            frames.push(looked(sample, &mut yolo, picture)?);
-            world.progress((i + 1) as f64 / pictures.len() as f64);
+            // One by one: the first is recognised before the last is decoded, and no more than one is in memory.
+            let picture = shown(&opened.footage, &order.input, &[sample.time_s], &Within(world), world)?;
+            for picture in &picture {
+                frames.push(looked(sample, &mut yolo, picture)?);
+            }
+            world.progress((i + 1) as f64 / sighting.samples.len() as f64);
         }
         let mut all: Vec<&String> = frames.iter().flat_map(|f| &f.labels).collect();
         all.sort_unstable();
@@ -297,11 +298,33 @@ fn distances(net: &mut ResNet18, pictures: &[Picture], world: &dyn World) -> Res
     Ok(Distances::euclidean(&latents))
 }
 
+/// Part of a work whose progress is told elsewhere.
+struct Within<'w>(&'w dyn World);
+
+impl Watch for Within<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+
+    fn progress(&self, _fraction: f64) {}
+}
+
 /// The frames at these times, upright and at full size.
 pub(crate) fn pictures(
     footage: &Footage,
     input: &Path,
     times: &[f64],
+    world: &dyn World,
+) -> Result<Vec<Picture>, StudioError> {
+    shown(footage, input, times, world, world)
+}
+
+/// The same, where `watch` hears how far it is.
+fn shown(
+    footage: &Footage,
+    input: &Path,
+    times: &[f64],
+    watch: &dyn Watch,
     world: &dyn World,
 ) -> Result<Vec<Picture>, StudioError> {
     let folder =
@@ -313,7 +336,7 @@ pub(crate) fn pictures(
         folder.path(),
         world.tools()?,
         world.limits(),
-        world,
+        watch,
     )?;
     files
         .iter()

@@ -78,9 +78,10 @@ pub(super) fn read(
     watch: &dyn Watch,
 ) -> Result<Vec<(Words, Option<Words>)>, ModelError> {
     let tokened = tokened(folder, family, texts)?;
+    let once = &runtime.clone().for_few_runs();
     let cuts: Vec<Option<String>> = tokened.iter().map(Tokened::cut).collect();
     let places = {
-        let mut clap = ClapText::load(&folder.join("text_encoder"), runtime)?;
+        let mut clap = ClapText::load(&folder.join("text_encoder"), once)?;
         each(&tokened, watch, |t| clap.place(&t.clap.ids, &t.clap.mask))?
     };
     let more: Vec<Option<More>> = match family {
@@ -88,7 +89,7 @@ pub(super) fn read(
         Family::AudioLdm2 => {
             let seconds: Vec<Encoded> = tokened.into_iter().filter_map(|t| t.t5).collect();
             let read = {
-                let mut t5 = T5::load(&folder.join("text_encoder_2"), runtime)?;
+                let mut t5 = T5::load(&folder.join("text_encoder_2"), once)?;
                 each(&seconds, watch, |t| t5.read(&t.ids, &t.mask))?
             };
             let mut projection = Projection::load(&folder.join("projection_model"), runtime)?;

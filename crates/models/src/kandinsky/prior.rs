@@ -459,7 +459,9 @@ impl Prior {
     /// [`ModelError`]: a part is missing or another model's, or there is no ONNX Runtime.
     pub fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let diffusion = Diffusion::load(folder, runtime)?;
-        let image = ClipImage::load(&folder.join("image_encoder"), runtime)?;
+        // Each reads a text or a picture once.
+        let once = runtime.clone().for_few_runs();
+        let image = ClipImage::load(&folder.join("image_encoder"), &once)?;
         let processor = folder.join("image_processor");
         let image = if processor.is_dir() {
             let preparation = Preparation::open(&processor, image.side())?;
@@ -469,7 +471,7 @@ impl Prior {
         };
         Ok(Self {
             tokens: Tokens::open(&folder.join("tokenizer"))?,
-            text: ClipText::load(&folder.join("text_encoder"), runtime)?,
+            text: ClipText::load(&folder.join("text_encoder"), &once)?,
             image,
             diffusion,
         })
