@@ -52,11 +52,14 @@ pub(crate) struct Sound {
     pub(crate) path: PathBuf,
 }
 
+/// Music to be played: its notes, the seed of the hands that play it, and what of it is kept as it was.
+pub(crate) type Part<'a> = (&'a Score, u64, Option<&'a Locks>);
+
 /// Renders what is not rendered yet, each by the hands of the seed beside it; of the music that which is kept as it was.
 pub(crate) fn run(
     ledger: &mut Ledger,
     brief: &Brief,
-    (music, effects): (Option<(&Score, u64, Option<&Locks>)>, Option<(&Score, u64)>),
+    (music, effects): (Option<Part<'_>>, Option<(&Score, u64)>),
     stems: Option<&Path>,
     force: bool,
     drawn: Drawn,
