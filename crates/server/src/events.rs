@@ -20,6 +20,7 @@ type Sender = watch::Sender<Option<Arc<Job>>>;
 pub(crate) struct Events {
     listeners: Mutex<HashMap<String, Sender>>,
     somebody: Notify,
+    ended: Notify,
 }
 
 impl Events {
@@ -33,6 +34,11 @@ impl Events {
         drop(listeners);
         self.somebody.notify_one();
         receiver
+    }
+
+    /// Says that a job of this process has ended, so that nobody waits for the next look to hear of it.
+    pub(crate) fn ended(&self) {
+        self.ended.notify_one();
     }
 
     /// How many jobs are listened to.
@@ -102,7 +108,8 @@ impl Events {
                 if idle {
                     self.somebody.notified().await;
                 } else {
-                    tokio::time::sleep(LOOK).await;
+                    // Silence is no news: the next look is due all the same.
+                    let _ = tokio::time::timeout(LOOK, self.ended.notified()).await;
                 }
             };
             tokio::select! {

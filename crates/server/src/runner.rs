@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::blobs::Blobs;
 use crate::error::ServerError;
+use crate::events::Events;
 use crate::history::{End, History, Job};
 use crate::job::{Artefact, Failure};
 use crate::metrics::Metrics;
@@ -38,6 +39,7 @@ pub(crate) struct Runner {
     pub(crate) blobs: Blobs,
     pub(crate) shop: Arc<Shop>,
     pub(crate) metrics: Arc<Metrics>,
+    events: Arc<Events>,
     /// Jobs that run in this process, and when they have ended.
     running: Mutex<HashMap<String, watch::Receiver<bool>>>,
     /// Set when the process must end before its jobs do.
@@ -56,13 +58,21 @@ enum Stop {
 }
 
 impl Runner {
-    pub(crate) fn new(name: String, history: History, blobs: Blobs, shop: Arc<Shop>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        history: History,
+        blobs: Blobs,
+        shop: Arc<Shop>,
+        metrics: Arc<Metrics>,
+        events: Arc<Events>,
+    ) -> Self {
         Self {
             name,
             history,
             blobs,
             shop,
             metrics,
+            events,
             running: Mutex::new(HashMap::new()),
             closing: AtomicBool::new(false),
         }
@@ -246,7 +256,10 @@ impl Runner {
     async fn end(&self, job: &Job, end: &End<'_>) -> bool {
         loop {
             match self.history.finish(&job.id, job.attempts, end).await {
-                Ok(counted) => return counted,
+                Ok(counted) => {
+                    self.events.ended();
+                    return counted;
+                }
                 Err(why) if self.closing.load(Ordering::Relaxed) => {
                     tracing::error!(job = %job.id, %why, "the end is not in the record; another worker will do it again");
                     return false;

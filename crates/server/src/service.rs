@@ -74,12 +74,20 @@ async fn open(config: Config, stop: CancellationToken) -> Result<App, ServerErro
     let blobs = Blobs::open(&config)?;
     let history = History::open(config.database.as_deref(), data).await?;
     let metrics = Arc::new(Metrics::new());
-    let runner = Runner::new(name, history.clone(), blobs.clone(), shop, Arc::clone(&metrics));
+    let events = Arc::new(Events::default());
+    let runner = Runner::new(
+        name,
+        history.clone(),
+        blobs.clone(),
+        shop,
+        Arc::clone(&metrics),
+        Arc::clone(&events),
+    );
     Ok(App(Arc::new(Parts {
         rate: Rate::new(config.limits.jobs_per_minute),
         history,
         blobs,
-        events: Arc::new(Events::default()),
+        events,
         metrics,
         runner: Arc::new(runner),
         wake: Arc::new(Notify::new()),
