@@ -6,6 +6,8 @@
 //!
 //! Documents are what `synchresis compose --json` prints. Of each: the best of three, seconds and times real time; then the median.
 
+#![expect(clippy::print_stdout, reason = "a bench says what it found")]
+
 use std::time::Instant;
 
 use synchresis_cue::{Score, Silent};
