@@ -159,14 +159,6 @@ impl Runtime {
             Ok(builder)
         };
         checkpoint.unchanged(model)?;
-        let _ = std::fs::write(
-            format!("/tmp/models/graphs/{}.onnx", model.replace([' ', '/'], "_")),
-            &graph.bytes,
-        );
-        let _ = std::fs::write(
-            format!("/tmp/models/graphs/{}.folder", model.replace([' ', '/'], "_")),
-            folder.as_bytes(),
-        );
         tracing::debug!("{model}: loading");
         let built = match builder() {
             Ok(mut builder) => {
