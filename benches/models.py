@@ -4,19 +4,26 @@
     cargo build --release -p synchresis-models --example time
     venv/bin/python benches/models.py --time target/release/examples/time --ort target/onnxruntime/libonnxruntime.so \
         [--yolo CHECKOUT] [--moondream CHECKOUT] [--only resnet18,clip] [--scratch DIR] [--rounds N]
+    venv/bin/python benches/models.py --only cold --synchresis target/release/synchresis --clip CLIP --yolo CHECKOUT --ort …
 
 beside what tests/reference/eyes.py, words.py and describe.py need. Ours and PyTorch's are two processes that take turns, each waiting
 while the other runs; medians are told, of the wall's time and of the processors' (which others on the machine do not lengthen), and the
 most memory that each process ever had. YOLOv9 and Moondream2 are left out where their references' checkouts are not named.
+
+`cold` takes how much later than without eyes a first frame is recognised: `objects` with YOLOv9, from its start until the boxes of the first
+frame are there, less the whole of `objects --objects none` beside it, in pairs. The stage cache is empty every time, and weights and ONNX
+Runtime's library are put out of the system's memory of files first. A clip of a minute is what benches/score.py makes.
 """
 import argparse
 import json
 import os
 import pathlib
 import resource
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -226,9 +233,75 @@ def compare(name, ours, theirs, options):
     print(name, json.dumps(found, indent=1), flush=True)
 
 
+def detector(folder, checkout, size):
+    """YOLOv9's weights with few boxes in them, as photographs have few."""
+    import torch
+    from eyes import yolo_model
+    path = folder / f"v9-{size}.safetensors"
+    if not path.exists():
+        net = random_state(yolo_model(checkout, size).model)
+        with torch.no_grad():
+            for name, value in net.named_parameters():
+                if "class_conv.2." in name:
+                    value.fill_(-7.0) if name.endswith("bias") else value.mul_(0.1)
+        save(net, path)
+    return path
+
+
+def forgotten(path):
+    """Puts a file out of the system's memory, as if it had not been read since the machine was started."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def started(options, objects, until=None):
+    """Seconds of the clock and of the processors, children and all, of `objects` up to a line with `until`, or to its end; and what it
+    told on the way, with the second it did."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = [options.synchresis, "--cache-dir", cache, "objects", options.clip, "--objects", objects, "--ort-lib", options.ort, "-vvv",
+                   "--json"]
+        began, told = time.perf_counter(), []
+        child = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in child.stderr:
+            told.append((time.perf_counter() - began, line.strip()))
+            if until and until in line:
+                fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+                used = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+                child.send_signal(signal.SIGINT)
+                child.stderr.read()
+                child.wait()
+                return told[-1][0], used, told
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if until or child.returncode:
+            raise SystemExit("\n".join(line for _, line in told[-20:]))
+        return time.perf_counter() - began, used.ru_utime + used.ru_stime, told
+
+
+def cold(options):
+    for size in options.sizes.split(","):
+        weights, pairs = detector(options.scratch / "cold", options.yolo, size), []
+        for _ in range(options.rounds):
+            for path in (weights, options.ort):
+                forgotten(path)
+            seen = started(options, f"yolov9={weights}", "YOLOv9: boxes")
+            pairs.append((seen, started(options, "none")))
+            print("\n".join(f"    {second:7.2f} {line}" for second, line in seen[2] if "YOLO" in line))
+        found = {"load": os.getloadavg()[0]}
+        for which, kind in enumerate(["wall", "processor"]):
+            a, b = (statistics.median(pair[side][which] for pair in pairs) for side in (0, 1))
+            each = [round(pair[0][which] - pair[1][which], 2) for pair in pairs]
+            found[kind] = f"{a:.2f} - {b:.2f} s, each pair {each}: {statistics.median(each):.2f} s more"
+        print(f"cold, v9-{size}", json.dumps(found, indent=1), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--time", type=pathlib.Path, required=True)
+    parser.add_argument("--time", type=pathlib.Path)
+    parser.add_argument("--synchresis", type=pathlib.Path, help="for `cold`")
+    parser.add_argument("--clip", type=pathlib.Path, help="for `cold`: a minute of 1080p")
+    parser.add_argument("--sizes", default="c,t", help="for `cold`: of YOLOv9")
     parser.add_argument("--ort", type=pathlib.Path, required=True)
     parser.add_argument("--yolo", type=pathlib.Path)
     parser.add_argument("--moondream", type=pathlib.Path)
@@ -244,6 +317,9 @@ def main():
         theirs(ENGINES, options)
         return
     for name in options.only.split(","):
+        if name == "cold":
+            cold(options)
+            continue
         if name in ("yolov9", "moondream2") and getattr(options, "yolo" if name == "yolov9" else name[:-1]) is None:
             print(f"{name}: left out, its reference's checkout is not named")
             continue

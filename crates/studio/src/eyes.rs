@@ -13,6 +13,7 @@ use synchresis_models::yolov9::{COCO, Keep, YoloV9};
 use synchresis_models::{Checkpoint, ModelError, Picture, Runtime};
 
 use crate::brief::{Features, FrameChoice, Objects};
+use crate::early::Early;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::open::Opened;
@@ -94,12 +95,72 @@ pub(crate) fn runtime(world: &dyn World) -> Result<Runtime, StudioError> {
     Ok(Runtime::load(&world.ort_libraries(), threads)?.on(world.device()))
 }
 
-/// What is recognised in the sampled frames.
+/// Where YOLOv9 lies, and what runs it.
+struct Ready {
+    weights: Weights,
+    path: PathBuf,
+    runtime: Runtime,
+}
+
+impl Ready {
+    fn find(given: Option<&Path>, world: &dyn World) -> Result<Self, StudioError> {
+        let path = find(given, &YOLO_NAMES, "YOLOv9", world)?;
+        Ok(Self {
+            weights: Weights::of(&path)?,
+            path,
+            runtime: runtime(world)?,
+        })
+    }
+
+    fn detector(&self, world: &dyn World) -> Result<Detector, StudioError> {
+        let key = self.weights.key("yolov9", world);
+        let load = || YoloV9::load(&self.path, &self.runtime);
+        let yolo = Warm::shared().held(&key, self.weights.bytes, load)?;
+        Ok(Detector { key, yolo })
+    }
+}
+
+/// YOLOv9, loaded.
+pub(crate) struct Detector {
+    /// Says which one it is.
+    pub(crate) key: String,
+    yolo: Held<'static, YoloV9>,
+}
+
+/// The engine that is asked for; none where none is.
+pub(crate) fn detector(objects: &Objects, world: &dyn World) -> Result<Option<Detector>, StudioError> {
+    match objects {
+        Objects::None => Ok(None),
+        Objects::Auto => Ready::find(None, world)?.detector(world).map(Some),
+        Objects::Yolov9(path) => Ready::find(path.as_deref(), world)?.detector(world).map(Some),
+    }
+}
+
+impl Detector {
+    /// What is in a sampled frame.
+    pub(crate) fn frame(
+        &mut self,
+        sample: &Sample,
+        order: &Order,
+        opened: &Opened,
+        watch: &dyn Watch,
+        world: &dyn World,
+    ) -> Result<FrameObjects, StudioError> {
+        let pictures = shown(&opened.footage, &order.input, &[sample.time_s], watch, world)?;
+        let picture = pictures.first().ok_or_else(|| {
+            let why = std::io::Error::other(format!("there is none at {:.3} s", sample.time_s));
+            StudioError::file("reading a frame of", &order.input, why)
+        })?;
+        looked(sample, &mut self.yolo, picture)
+    }
+}
+
+/// What is recognised in the sampled frames; what was recognised `early` is not looked at again.
 pub(crate) fn objects(
     ledger: &mut Ledger,
     order: &Order,
     opened: &Opened,
-    sighting: &Sighting,
+    (sighting, early): (&Sighting, &Early),
     world: &dyn World,
 ) -> Result<ObjectDetection, StudioError> {
     let given = match &order.brief.objects {
@@ -108,9 +169,7 @@ pub(crate) fn objects(
         Objects::Yolov9(path) => path.as_deref(),
     };
     let auto = order.brief.objects == Objects::Auto;
-    let ready =
-        find(given, &YOLO_NAMES, "YOLOv9", world).and_then(|path| Ok((Weights::of(&path)?, path, runtime(world)?)));
-    let (weights, path, runtime) = match ready {
+    let ready = match Ready::find(given, world) {
         Ok(ready) => ready,
         Err(why) if auto => {
             let why = why.tell();
@@ -119,19 +178,18 @@ pub(crate) fn objects(
         }
         Err(why) => return Err(why),
     };
-    let inputs = (&opened.content, &sighting.samples, &weights);
+    let inputs = (&opened.content, &sighting.samples, &ready.weights);
     let found = ledger.section(EYES, &inputs, world, || {
-        let key = weights.key("yolov9", world);
-        let mut yolo = Warm::shared().held(&key, weights.bytes, || YoloV9::load(&path, &runtime))?;
+        let mut detector = ready.detector(world)?;
         world.begin("recognising");
         let mut frames = Vec::new();
         for (i, sample) in sighting.samples.iter().enumerate() {
             world.check()?;
-            // One by one: the first is recognised before the last is decoded, and no more than one is in memory.
-            let picture = shown(&opened.footage, &order.input, &[sample.time_s], &Within(world), world)?;
-            for picture in &picture {
-                frames.push(looked(sample, &mut yolo, picture)?);
-            }
+            // One by one, so that no more than one is in memory.
+            frames.push(match early.found(&detector.key, sample) {
+                Some(found) => found,
+                None => detector.frame(sample, order, opened, &Within(world), world)?,
+            });
             world.progress((i + 1) as f64 / sighting.samples.len() as f64);
         }
         let mut all: Vec<&String> = frames.iter().flat_map(|f| &f.labels).collect();
@@ -139,8 +197,8 @@ pub(crate) fn objects(
         all.dedup();
         Ok(ObjectDetection {
             total_keywords: all.len(),
-            engine: format!("yolov9-{:?}", yolo.size()).to_lowercase(),
-            note: format!("weights of {}", weights.path.display()),
+            engine: format!("yolov9-{:?}", detector.yolo.size()).to_lowercase(),
+            note: format!("weights of {}", ready.weights.path.display()),
             frames,
         })
     });
@@ -299,7 +357,7 @@ fn distances(net: &mut ResNet18, pictures: &[Picture], world: &dyn World) -> Res
 }
 
 /// Part of a work whose progress is told elsewhere.
-struct Within<'w>(&'w dyn World);
+pub(crate) struct Within<'w>(pub(crate) &'w dyn World);
 
 impl Watch for Within<'_> {
     fn cancelled(&self) -> bool {

@@ -12,6 +12,7 @@ mod describe;
 mod design;
 mod doctor;
 mod drawn;
+mod early;
 mod easel;
 mod error;
 mod evaluate;

@@ -9,9 +9,11 @@ use synchresis_media::extract_frames;
 use synchresis_models::watched;
 use synchresis_sound::SAMPLE_RATE;
 
+use crate::brief::Objects;
 use crate::compose::{self, Composed};
 use crate::design::{self, Designed};
 use crate::drawn::{self, Drawn};
+use crate::early::Early;
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::mix::{self, Mixed};
@@ -104,7 +106,9 @@ impl Work<'_> {
             self.told
                 .push("note: --duration is for pictures; the clip keeps its own length".into());
         }
-        let seen = watch::run(&mut self.ledger, order, &opened, world, || {
+        let early = Early::default();
+        let eyes = (until > Stage::Frames && order.brief.objects != Objects::None).then_some(&early);
+        let seen = watch::run(&mut self.ledger, order, &opened, world, eyes, || {
             if until >= Stage::Mix && order.brief.original != Some(Original::Drop) {
                 // What goes wrong here goes wrong again when the mix asks for it, and is told then.
                 let _ = mix::own_sound(&opened, order, world);
@@ -130,7 +134,7 @@ impl Work<'_> {
         if until == Stage::Frames {
             return Ok(folder);
         }
-        self.tell(&opened, &seen, until)?;
+        self.tell(&opened, (&seen, &early), until)?;
         if until < Stage::Generate {
             return Ok(None);
         }
@@ -245,9 +249,9 @@ impl Work<'_> {
         Ok(Some(folder.clone()))
     }
 
-    fn tell(&mut self, opened: &Opened, seen: &Seen, until: Stage) -> Result<(), StudioError> {
+    fn tell(&mut self, opened: &Opened, (seen, early): (&Seen, &Early), until: Stage) -> Result<(), StudioError> {
         let (order, world) = (self.order, self.world);
-        let objects = eyes::objects(&mut self.ledger, order, opened, &seen.sighting, world)?;
+        let objects = eyes::objects(&mut self.ledger, order, opened, (&seen.sighting, early), world)?;
         let mut described = tell::describe(&seen.sighting);
         if until >= Stage::Select {
             let selection = eyes::select(order, opened, &seen.sighting, world)?;

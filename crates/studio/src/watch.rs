@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{FootageKind, Sighting};
+use synchresis_cue::{FootageKind, Sample, Sighting, round_to};
 use synchresis_media::{DecodeOptions, decode_frames};
 use synchresis_picture::sight::{Matrix, Watcher};
 
 use crate::cache::Key;
+use crate::early::{Asking, Early};
 use crate::error::StudioError;
 use crate::ledger::Ledger;
 use crate::open::Opened;
@@ -38,12 +39,14 @@ struct Strip {
     complaint: String,
 }
 
-/// Watches the clip. The file's MD5 is read meanwhile, and `meanwhile` done: decoding leaves some of the machine idle.
+/// Watches the clip. The file's MD5 is read meanwhile, `meanwhile` done, and `early` looks at sampled frames, where there is one: decoding
+/// leaves some of the machine idle.
 pub(crate) fn run(
     ledger: &mut Ledger,
     order: &Order,
     opened: &Opened,
     world: &dyn World,
+    early: Option<&Early>,
     meanwhile: impl FnOnce() + Send,
 ) -> Result<Seen, StudioError> {
     world.begin("watching");
@@ -52,6 +55,10 @@ pub(crate) fn run(
     thread::scope(|scope| {
         let token = scope.spawn(|| opened.token(input, world));
         scope.spawn(meanwhile);
+        let mut asking = early.map(|early| {
+            scope.spawn(|| early.look(order, opened, world));
+            Asking::begin(early, footage.duration_s)
+        });
         let sighting: Sighting = ledger.section(SIGHTING, &(&opened.content, footage.duration_s), world, || {
             let mut watcher = Watcher::new(matrix(footage.video.height));
             let mut broken = None;
@@ -63,7 +70,15 @@ pub(crate) fn run(
                 world.limits(),
                 world,
                 |frame| match watcher.see(&frame) {
-                    Ok(()) => ControlFlow::Continue(()),
+                    Ok(()) => {
+                        if let Some(asking) = &mut asking {
+                            asking.decoded(Sample {
+                                frame: frame.index,
+                                time_s: round_to(frame.time_s, 6),
+                            });
+                        }
+                        ControlFlow::Continue(())
+                    }
                     Err(error) => {
                         broken = Some(error);
                         ControlFlow::Break(())
@@ -80,6 +95,8 @@ pub(crate) fn run(
             keep_strip(&watcher, decoded.complaint, &strip_key, world).map_err(StudioError::cache)?;
             Ok(watcher.finish(length))
         })?;
+        // What was not looked at by now is looked at by the stage itself, which tells how far it is.
+        drop(asking);
         let complaint = world
             .cache()
             .json::<Strip>(FILMSTRIP, &strip_key)

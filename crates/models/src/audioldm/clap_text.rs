@@ -134,6 +134,9 @@ impl ClapText {
         }
         // Positions count from one past the padding token's number; what is filled up stands at that number.
         let pad = self.config.pad_token_id;
+        // What is filled up at the end is seen by nobody, and what becomes of it is not asked for.
+        let length = mask.iter().rposition(|m| *m != 0).map_or(ids.len(), |last| last + 1);
+        let (ids, mask) = (&ids[..length.min(ids.len())], &mask[..length]);
         let mut seen = 0;
         let places: Vec<i64> = ids
             .iter()

@@ -8,9 +8,9 @@ use super::clap_text::activate;
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::error::ModelError;
-use crate::graph::{Finished, Graph, Heads};
-use crate::onnx::{Dim, Element};
-use crate::runtime::{Feed, Net, Runtime, Tensor};
+use crate::graph::{Finished, Graph};
+use crate::onnx::{Attribute, Dim, Element};
+use crate::runtime::{Feed, Kept, Net, Runtime, Tensor};
 
 const MODEL: &str = "GPT-2";
 
@@ -91,76 +91,121 @@ impl Gpt2 {
         Ok(Self { config, net })
     }
 
-    /// Goes on after `vectors` (1 × length × width, `mask` as long): the vectors that it says one after the other.
-    pub(crate) fn go_on(&mut self, vectors: &Tensor, mask: &[i64]) -> Result<Tensor, ModelError> {
-        let width = self.config.n_embd;
+    /// Goes on after the vectors of several texts (each 1 × length × width with a mask as long, all of one length): the vectors that it says
+    /// one after the other, 1 × count × width for each text. Keys and values of what was read are kept, and all texts go together: so
+    /// the weights, which are read from memory anew for every vector, are read once for all.
+    pub(crate) fn go_on(&mut self, texts: &[(&Tensor, &[i64])]) -> Result<Vec<Tensor>, ModelError> {
+        let Config {
+            n_embd: width,
+            n_head: heads,
+            ..
+        } = self.config;
         let count = self.config.max_new_tokens.unwrap_or(USUAL);
-        let (mut data, mut mask) = (vectors.data.clone(), mask.to_vec());
-        if mask.len() + count > self.config.n_positions + 1 {
-            return Err(ModelError::Input {
-                model: MODEL,
-                reason: format!(
-                    "{} vectors are more than its {} places",
-                    mask.len() + count,
-                    self.config.n_positions
-                ),
-            });
+        let n = texts.len();
+        let given = texts.first().map_or(0, |(_, mask)| mask.len());
+        let refused = |reason: String| Err(ModelError::Input { model: MODEL, reason });
+        if texts
+            .iter()
+            .any(|(vectors, mask)| (vectors.data.len(), mask.len()) != (given * width, given))
+        {
+            return refused("texts of different lengths at once".to_owned());
         }
-        let given = data.len();
+        if given + count > self.config.n_positions + 1 {
+            let places = self.config.n_positions;
+            return refused(format!("{} vectors are more than its {places} places", given + count));
+        }
+        let mut masks: Vec<Vec<i64>> = texts.iter().map(|(_, mask)| mask.to_vec()).collect();
+        let mut vectors: Vec<f32> = texts.iter().flat_map(|(vectors, _)| &vectors.data).copied().collect();
+        let mut said = vec![Vec::with_capacity(count * width); n];
+        let names: Vec<String> = (0..2 * self.config.n_layer).map(|i| format!("past{i}")).collect();
+        let nothing = [n, heads, 0, width / heads.max(1)];
+        let (mut kept, mut before): (Vec<Kept>, usize) = (Vec::new(), 0);
         for _ in 0..count {
-            let length = mask.len();
-            let bias = causal(&mask);
-            let feeds = [
-                ("vectors", Feed::F32(&[1, length, width], &data)),
-                ("bias", Feed::F32(&[1, 1, length, length], &bias)),
+            let length = vectors.len() / (n * width).max(1);
+            let bias: Vec<f32> = masks.iter().flat_map(|mask| causal(mask, before)).collect();
+            let places: Vec<i64> = (before..before + length).map(|at| at as i64).collect();
+            let (shape, seen) = ([n, length, width], [n, 1, length, before + length]);
+            let mut feeds = vec![
+                ("vectors", Feed::F32(&shape, &vectors)),
+                ("at", Feed::I64(std::slice::from_ref(&length), &places)),
+                ("bias", Feed::F32(&seen, &bias)),
             ];
-            let said = self.net.run(&feeds)?.remove(0);
-            data.extend_from_slice(&said.data);
-            mask.resize(length + 1, 1);
+            if kept.is_empty() {
+                feeds.extend(names.iter().map(|name| (name.as_str(), Feed::F32(&nothing, &[]))));
+            }
+            let past: Vec<(&str, &Kept)> = names.iter().map(String::as_str).zip(&kept).collect();
+            let mut out = self.net.run_kept(&feeds, &past)?;
+            vectors = out.remove(0).tensor(MODEL)?.data;
+            kept = out;
+            before += length;
+            for ((said, vector), mask) in said.iter_mut().zip(vectors.chunks_exact(width)).zip(&mut masks) {
+                said.extend_from_slice(vector);
+                mask.push(1);
+            }
         }
-        Ok(Tensor {
-            shape: vec![1, count, width],
-            data: data.split_off(given),
-        })
+        let shape = vec![1, count, width];
+        Ok(said
+            .into_iter()
+            .map(|data| Tensor {
+                shape: shape.clone(),
+                data,
+            })
+            .collect())
     }
 }
 
-/// Nobody looks ahead, or at what was filled up.
-fn causal(mask: &[i64]) -> Vec<f32> {
+/// Nobody looks ahead, or at what was filled up: rows for what comes after the first `before`.
+fn causal(mask: &[i64], before: usize) -> Vec<f32> {
     let seen = |q: usize, k: usize| k <= q && mask[k] != 0;
-    (0..mask.len())
+    (before..mask.len())
         .flat_map(|q| (0..mask.len()).map(move |k| if seen(q, k) { 0.0 } else { f32::MIN }))
         .collect()
 }
 
-/// Its graph: `vectors` under `bias` to the last vector, after the last norm.
+/// Its graph: `vectors` at the places `at`, after what is `past`, under `bias`, to the last vector, after the last norm.
 pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
     let mut g = Graph::new(MODEL, weights);
-    let width = config.n_embd;
+    let (width, heads) = (config.n_embd, config.n_head);
     let inside = config.n_inner.unwrap_or(4 * width);
-    let length = Dim::Named("length");
-    let vectors = g.input("vectors", Element::F32, &[Dim::Known(1), length, Dim::Known(width)]);
-    let bias = g.input("bias", Element::F32, &[Dim::Known(1), Dim::Known(1), length, length]);
-    let places = g.weight("wpe.weight", &[config.n_positions, width])?;
-    let (zero, end, axis) = (g.ints(&[0]), g.lengths(&vectors, 1, 2), g.ints(&[0]));
-    let places = g.op("Slice", &[&places, &zero, &end, &axis], &[]);
+    let (n, length, all) = (Dim::Named("n"), Dim::Named("length"), Dim::Named("all"));
+    let vectors = g.input("vectors", Element::F32, &[n, length, Dim::Known(width)]);
+    let at = g.input("at", Element::I64, &[length]);
+    let bias = g.input("bias", Element::F32, &[n, Dim::Known(1), length, all]);
+    let places = g.embedding(&at, "wpe", (config.n_positions, width))?;
     let mut x = g.add(&vectors, &places);
+    let mut remembered = Vec::new();
     for layer in 0..config.n_layer {
         let name = |part: &str| format!("h.{layer}.{part}");
+        let past = [0, 1].map(|part| {
+            let shape = [
+                n,
+                Dim::Known(heads),
+                Dim::Named("past"),
+                Dim::Known(width / heads.max(1)),
+            ];
+            g.input(&format!("past{}", 2 * layer + part), Element::F32, &shape)
+        });
         let y = g.layer_norm(&x, &name("ln_1"), width, config.layer_norm_epsilon)?;
         let y = g.linear_flipped(&y, &name("attn.c_attn"), (width, 3 * width))?;
         let parts = g.split(&y, &[width; 3], -1);
-        let y = g.attend((&parts[0], &parts[1], &parts[2]), Heads::of(config.n_head), Some(&bias));
-        let y = g.linear_flipped(&y, &name("attn.c_proj"), (width, width))?;
+        let none = Graph::nothing();
+        let inputs = [&parts[0], &parts[1], &parts[2], &none, &none, &bias, &past[0], &past[1]];
+        let attributes = [("num_heads", Attribute::Int(heads as i64))];
+        let attended = g.contributed_several("MultiHeadAttention", &inputs, &attributes, 3);
+        let y = g.linear_flipped(&attended[0], &name("attn.c_proj"), (width, width))?;
         x = g.add(&x, &y);
         let y = g.layer_norm(&x, &name("ln_2"), width, config.layer_norm_epsilon)?;
         let y = g.linear_flipped(&y, &name("mlp.c_fc"), (width, inside))?;
         let y = activate(&mut g, &y, &config.activation_function);
         let y = g.linear_flipped(&y, &name("mlp.c_proj"), (inside, width))?;
         x = g.add(&x, &y);
+        remembered.extend([attended[1].clone(), attended[2].clone()]);
     }
     let x = g.slice(&x, 1, -1, i64::MAX);
     let x = g.layer_norm(&x, "ln_f", width, config.layer_norm_epsilon)?;
     g.output("vector", &x);
+    for (i, value) in remembered.iter().enumerate() {
+        g.output(&format!("present{i}"), value);
+    }
     Ok(g.finish())
 }

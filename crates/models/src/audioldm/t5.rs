@@ -118,26 +118,39 @@ impl T5 {
         Ok(Self { config, net })
     }
 
-    /// Vectors of one text's tokens: 1 × tokens × width.
-    pub(crate) fn read(&mut self, ids: &[i64], mask: &[i64]) -> Result<Tensor, ModelError> {
+    /// Vectors of the tokens of several texts (each with a mask as long, all of one length), 1 × tokens × width for each: the weights are
+    /// read from memory once for all of them.
+    pub(crate) fn read(&mut self, texts: &[(&[i64], &[i64])]) -> Result<Vec<Tensor>, ModelError> {
+        let refused = |reason: String| Err(ModelError::Input { model: MODEL, reason });
         let most = self.config.vocab_size as i64;
+        let ids: Vec<i64> = texts.iter().flat_map(|(ids, _)| *ids).copied().collect();
+        let mask: Vec<f32> = texts.iter().flat_map(|(_, mask)| *mask).map(|m| *m as f32).collect();
         if ids.iter().any(|id| *id < 0 || *id >= most) {
-            return Err(ModelError::Input {
-                model: MODEL,
-                reason: format!("a token beyond its {most}; is its tokenizer another model's?"),
-            });
+            return refused(format!("a token beyond its {most}; is its tokenizer another model's?"));
         }
-        let shape = [1, ids.len()];
-        let mask: Vec<f32> = mask.iter().map(|m| *m as f32).collect();
+        let (n, length) = (texts.len(), texts.first().map_or(0, |(ids, _)| ids.len()));
+        if texts
+            .iter()
+            .any(|(ids, mask)| (ids.len(), mask.len()) != (length, length))
+        {
+            return refused("texts of different lengths at once".to_owned());
+        }
+        let shape = [n, length];
         let feeds = [
-            ("ids", Feed::I64(&shape, ids)),
+            ("ids", Feed::I64(&shape, &ids)),
             ("mask", Feed::F32(&shape, &mask)),
             (
                 "distances",
-                Feed::I64(&[ids.len(), ids.len()], &self.config.distances(ids.len())),
+                Feed::I64(&[length, length], &self.config.distances(length)),
             ),
         ];
-        Ok(self.net.run(&feeds)?.remove(0))
+        let vectors = self.net.run(&feeds)?.remove(0);
+        let width = self.config.d_model;
+        let each = vectors.data.chunks_exact((length * width).max(1)).map(|data| Tensor {
+            shape: vec![1, length, width],
+            data: data.to_vec(),
+        });
+        Ok(each.collect())
     }
 }
 

@@ -109,9 +109,9 @@ fn a_part_of_audioldm2_says_something_else_than_the_references() {
     assert_eq!(encoded.mask, fixture.integers("t5.mask"));
     let read = T5::load(&at("text_encoder_2"), &run)
         .expect("loads")
-        .read(&encoded.ids, &encoded.mask)
+        .read(&[(&encoded.ids, &encoded.mask)])
         .expect("runs");
-    near("what T5 reads", &read.data, &fixture.floats("t5.vectors"), 1e-4);
+    near("what T5 reads", &read[0].data, &fixture.floats("t5.vectors"), 1e-4);
 
     let (clap, t5) = (
         drawn("clap", &[1, 20], (-1.0, 1.0)),
@@ -123,10 +123,20 @@ fn a_part_of_audioldm2_says_something_else_than_the_references() {
         .expect("runs");
     near("the projection", &joined.data, &fixture.floats("joined"), 1e-4);
     let mut gpt2 = Gpt2::load(&at("language_model"), &run).expect("loads");
-    let said = gpt2
-        .go_on(&joined, &[1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1])
-        .expect("runs");
-    near("what GPT-2 says", &said.data, &fixture.floats("said"), 1e-4);
+    let mask = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1];
+    let said = gpt2.go_on(&[(&joined, &mask)]).expect("runs");
+    near("what GPT-2 says", &said[0].data, &fixture.floats("said"), 1e-4);
+    // Nor when another text goes with it, of which more is seen.
+    let other = drawn("other", &joined.shape, (-1.0, 1.0));
+    let both = gpt2.go_on(&[(&other, &[1; 12]), (&joined, &mask)]).expect("runs");
+    near("what it says beside another", &both[1].data, &said[0].data, 1e-5);
+    let alone = gpt2.go_on(&[(&other, &[1; 12])]).expect("runs");
+    near("what the other says", &both[0].data, &alone[0].data, 1e-5);
+    assert!(apart(&both[0].data, &both[1].data) > 1e-3);
+    let told = gpt2
+        .go_on(&[(&joined, &mask), (&joined, &mask[1..])])
+        .expect_err("is refused");
+    assert!(told.to_string().contains("different lengths"), "{told}");
 
     let mut unet = Unet::load(&at("unet"), Family::AudioLdm2.looks(), &run).expect("loads");
     let mask = Tensor {

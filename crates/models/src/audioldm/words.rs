@@ -88,30 +88,37 @@ pub(super) fn read(
         Family::AudioLdm => tokened.iter().map(|_| None).collect(),
         Family::AudioLdm2 => {
             let seconds: Vec<Encoded> = tokened.into_iter().filter_map(|t| t.t5).collect();
+            let alike = |a: &Encoded, b: &Encoded| a.ids.len() == b.ids.len();
             let read = {
                 let mut t5 = T5::load(&folder.join("text_encoder_2"), once)?;
-                each(&seconds, watch, |t| t5.read(&t.ids, &t.mask))?
+                together(&seconds, alike, watch, |some| {
+                    let some: Vec<(&[i64], &[i64])> = some.iter().map(|t| (&t.ids[..], &t.mask[..])).collect();
+                    t5.read(&some)
+                })?
             };
-            let mut projection = Projection::load(&folder.join("projection_model"), runtime)?;
-            let mut gpt2 = Gpt2::load(&folder.join("language_model"), runtime)?;
-            let all: Vec<(&Tensor, Encoded, Tensor)> = places
-                .iter()
-                .zip(seconds)
-                .zip(read)
-                .map(|((place, encoded), read)| (place, encoded, read))
-                .collect();
-            each(&all, watch, |(place, encoded, read)| {
-                let joined = projection.join(place, read)?;
-                // CLAP's one vector and its two edges are always seen, and both edges of T5's.
-                let mut mask = vec![1; 4];
-                mask.extend_from_slice(&encoded.mask);
-                mask.push(1);
-                Ok(Some(More {
-                    said: gpt2.go_on(&joined, &mask)?,
-                    read: read.clone(),
-                    mask: encoded.mask.clone(),
-                }))
-            })?
+            let joined: Vec<(Tensor, Vec<i64>)> = {
+                let mut projection = Projection::load(&folder.join("projection_model"), once)?;
+                let all: Vec<((&Tensor, &Tensor), &Encoded)> = places.iter().zip(&read).zip(&seconds).collect();
+                each(&all, watch, |((place, read), encoded)| {
+                    // CLAP's one vector and its two edges are always seen, and both edges of T5's.
+                    let mut mask = vec![1; 4];
+                    mask.extend_from_slice(&encoded.mask);
+                    mask.push(1);
+                    Ok((projection.join(place, read)?, mask))
+                })?
+            };
+            let mut gpt2 = Gpt2::load(&folder.join("language_model"), once)?;
+            let alike = |a: &(Tensor, Vec<i64>), b: &(Tensor, Vec<i64>)| a.1.len() == b.1.len();
+            let said = together(&joined, alike, watch, |some| {
+                let some: Vec<(&Tensor, &[i64])> = some.iter().map(|(vectors, mask)| (vectors, &mask[..])).collect();
+                gpt2.go_on(&some)
+            })?;
+            let all = said.into_iter().zip(read).zip(seconds);
+            all.map(|((said, read), encoded)| {
+                let mask = encoded.mask;
+                Some(More { said, read, mask })
+            })
+            .collect()
         }
     };
     let read = places.into_iter().zip(more).zip(cuts);
@@ -136,6 +143,24 @@ fn each<T, U>(
         one(item)
     });
     each.collect()
+}
+
+/// Texts that go through an encoder at once.
+const TOGETHER: usize = 8;
+
+/// The same for several at once, where those are `alike` that follow each other.
+fn together<T, U>(
+    all: &[T],
+    alike: impl FnMut(&T, &T) -> bool,
+    watch: &dyn Watch,
+    mut some: impl FnMut(&[T]) -> Result<Vec<U>, ModelError>,
+) -> Result<Vec<U>, ModelError> {
+    let mut out = Vec::with_capacity(all.len());
+    for chunk in all.chunk_by(alike).flat_map(|row| row.chunks(TOGETHER)) {
+        watch.check()?;
+        out.extend(some(chunk)?);
+    }
+    Ok(out)
 }
 
 /// Tokens of each prompt and, after it, of what to stay away from.

@@ -74,6 +74,7 @@ impl YoloV9 {
                 *x = x.clamp(0.0, if i % 2 == 0 { width } else { height });
             }
         }
+        tracing::trace!("{MODEL}: boxes: {}", kept.len());
         Ok(kept)
     }
 

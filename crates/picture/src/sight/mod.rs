@@ -23,6 +23,7 @@ mod words;
 use synchresis_cue::{Frame, Sighting};
 
 pub use palette::Matrix;
+pub use samples::sample_times;
 pub use strip::Thumbnail;
 
 use crate::PictureError;

@@ -11,6 +11,12 @@ pub(crate) fn count(duration_s: f64) -> usize {
     if n >= 1.0 { n as usize } else { 1 }
 }
 
+/// When the sampled frames of a film of so many seconds are on screen: the middles of equal parts, in seconds.
+pub fn sample_times(duration_s: f64) -> impl Iterator<Item = f64> {
+    let n = count(duration_s);
+    (0..n).map(move |i| (i as f64 + 0.5) / n as f64 * duration_s)
+}
+
 /// The samples in the middles of equal parts, the frame a third of the way in and that at two thirds.
 pub(crate) fn choose(film: &Film<'_>) -> (Vec<Sample>, Sample, Sample) {
     let at = |time_s: f64| match film.glances.get(film.shown_at(time_s)) {
@@ -20,10 +26,7 @@ pub(crate) fn choose(film: &Film<'_>) -> (Vec<Sample>, Sample, Sample) {
         },
         None => Sample { frame: 0, time_s: 0.0 },
     };
-    let n = count(film.duration_s);
-    let samples = (0..n)
-        .map(|i| at((i as f64 + 0.5) / n as f64 * film.duration_s))
-        .collect();
+    let samples = sample_times(film.duration_s).map(at).collect();
     (samples, at(film.duration_s / 3.0), at(film.duration_s * 2.0 / 3.0))
 }
 
