@@ -107,11 +107,10 @@ def around(module, name, method="forward"):
         say(name + ": running"); out = inner(*args, **kwargs); say(name + ": ran"); return out
     setattr(module, method, outer)
 around(pipe.unet, "U-Net"); around(pipe.vocoder, "HiFi-GAN"); around(pipe.vae, "AutoencoderKL", "decode")
-around(pipe, "GPT-2", "generate_language_model"); around(pipe.text_encoder_2, "T5")
 pipe({prompt!r}, negative_prompt={negative!r}, num_inference_steps={steps}, guidance_scale=3.5, audio_length_in_s={seconds},
      generator=torch.Generator("cpu").manual_seed(1))
 """
-PARTS = ["U-Net", "HiFi-GAN", "AutoencoderKL", "GPT-2"]
+PARTS = ["U-Net", "HiFi-GAN", "AutoencoderKL"]
 MARKS = [f"{part}: {what}" for part in PARTS for what in ("running", "ran")]
 
 
@@ -120,8 +119,6 @@ def figures(whole, at):
            "decoder": between(at, "AutoencoderKL: running", "AutoencoderKL: ran")}
     first = next((mark for mark in at if mark[0] == "U-Net: ran"))
     out["first step"] = {"wall": first[1], "cpu": first[2]}
-    gpt2 = [(a, b) for a, b in zip(at, at[1:]) if a[0] == "GPT-2: running" and b[0] == "GPT-2: ran"]
-    out["GPT-2, all runs"] = {"wall": sum(b[1] - a[1] for a, b in gpt2), "cpu": sum(b[2] - a[2] for a, b in gpt2)}
     return out
 
 

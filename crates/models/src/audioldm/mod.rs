@@ -15,6 +15,7 @@ mod vocoder;
 mod words;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use synchresis_cue::Watch;
 
@@ -403,8 +404,22 @@ impl AudioLdm {
         if new.is_empty() {
             return Ok(());
         }
-        let (folder, runtime) = (&self.folder, &self.runtime);
-        let read = watched(watch, || words::read((folder, self.family), &new, runtime, watch))?;
+        let (folder, runtime, family) = (&self.folder, &self.runtime, self.family);
+        // Loading a U-Net takes one processor and the language model hardly more than one, so they go beside each other. Texts are read when
+        // something is to be drawn, so that it is needed next.
+        let (unet, missing) = (Mutex::new(None), self.unet.is_none());
+        let meanwhile = || {
+            if missing {
+                let loaded = watched(watch, || Unet::load(&folder.join("unet"), family.looks(), runtime));
+                *unet.lock().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+            }
+        };
+        let read = watched(watch, || {
+            words::read((folder, family), &new, runtime, (watch, &meanwhile))
+        })?;
+        if let Some(loaded) = unet.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.unet = Some(loaded?);
+        }
         for (text, words) in new.iter().zip(read) {
             if self.read.len() == REMEMBERED {
                 self.read.remove(0);

@@ -70,12 +70,13 @@ impl Tokened {
     }
 }
 
-/// Reads `texts`: each encoder reads them all and is gone before the next is loaded, for together they weigh more than the U-Net.
+/// Reads `texts`: each encoder reads them all and is gone before the next is loaded, for together they weigh more than the U-Net. What
+/// is to be done `meanwhile` is done while the language model goes on, which is the smallest of them.
 pub(super) fn read(
     (folder, family): (&Path, Family),
     texts: &[Text<'_>],
     runtime: &Runtime,
-    watch: &dyn Watch,
+    (watch, meanwhile): (&dyn Watch, &(dyn Fn() + Sync)),
 ) -> Result<Vec<(Words, Option<Words>)>, ModelError> {
     let tokened = tokened(folder, family, texts)?;
     let once = &runtime.clone().for_few_runs();
@@ -107,11 +108,15 @@ pub(super) fn read(
                     Ok((projection.join(place, read)?, mask))
                 })?
             };
-            let mut gpt2 = Gpt2::load(&folder.join("language_model"), once)?;
-            let alike = |a: &(Tensor, Vec<i64>), b: &(Tensor, Vec<i64>)| a.1.len() == b.1.len();
-            let said = together(&joined, alike, watch, |some| {
-                let some: Vec<(&Tensor, &[i64])> = some.iter().map(|(vectors, mask)| (vectors, &mask[..])).collect();
-                gpt2.go_on(&some)
+            let said = std::thread::scope(|scope| {
+                scope.spawn(meanwhile);
+                let mut gpt2 = Gpt2::load(&folder.join("language_model"), once)?;
+                let alike = |a: &(Tensor, Vec<i64>), b: &(Tensor, Vec<i64>)| a.1.len() == b.1.len();
+                together(&joined, alike, watch, |some| {
+                    let some: Vec<(&Tensor, &[i64])> =
+                        some.iter().map(|(vectors, mask)| (vectors, &mask[..])).collect();
+                    gpt2.go_on(&some)
+                })
             })?;
             let all = said.into_iter().zip(read).zip(seconds);
             all.map(|((said, read), encoded)| {
