@@ -12,7 +12,8 @@ most memory that each process ever had. YOLOv9 and Moondream2 are left out where
 
 `cold` takes how much later than without eyes a first frame is recognised: `objects` with YOLOv9, from its start until the boxes of the first
 frame are there, less the whole of `objects --objects none` beside it, in pairs. The stage cache is empty every time, and weights and ONNX
-Runtime's library are put out of the system's memory of files first. A clip of a minute is what benches/score.py makes.
+Runtime's library are put out of the system's memory of files first. Processor time leaves out a decoder that still runs. A clip of a minute is
+what benches/score.py makes.
 """
 import argparse
 import json
