@@ -1,7 +1,7 @@
 // A film with its sound: play it, see it, compare takes, mix it again, compose parts of it anew.
 import { clock, make, say } from "./words.js";
 import { papers } from "./jobs.js";
-import { beats, heard, timeline } from "./timeline.js";
+import { beats, heard, playOrPause, timeline } from "./timeline.js";
 import { strip } from "./strip.js";
 import { peaks } from "./wave.js";
 import { cues, figures, reasons } from "./sheet.js";
@@ -53,7 +53,7 @@ async function lines(job, kind, document) {
 function transport(video, seconds, hits) {
   const play = make("button.play", { type: "button" }, say("result.play"));
   const time = make("span.clock", {}, clock(0, 2), " ", make("small", {}, `/ ${clock(seconds, 2)}`));
-  play.addEventListener("click", () => (video.paused ? video.play() : video.pause()));
+  play.addEventListener("click", () => playOrPause(video));
   for (const kind of ["play", "pause", "ended"]) video.addEventListener(kind, () => (play.textContent = say(video.paused ? "result.play" : "result.pause")));
   const tick = () => {
     time.firstChild.data = clock(video.currentTime, 2);
@@ -92,8 +92,7 @@ export async function result(place) {
     if (!video.isConnected) return removeEventListener("keydown", space);
     if (event.key !== " " || event.target.closest("button, a, input, select, textarea, summary, [role=slider], video")) return;
     event.preventDefault();
-    if (video.paused) video.play();
-    else video.pause();
+    playOrPause(video);
   };
   addEventListener("keydown", space);
   const seek = (time) => {

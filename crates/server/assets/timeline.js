@@ -7,6 +7,14 @@ const SOFT = "#9aa19f";
 const FAINT = "#3a4043";
 const MARK = "#ff6a45";
 
+/** Plays what stands and stops what plays. A play that a pause or another film overtakes is no fault. */
+export function playOrPause(video) {
+  if (!video.paused) return video.pause();
+  video.play().catch((fault) => {
+    if (fault.name !== "AbortError") throw fault;
+  });
+}
+
 /** Beats of the bars: time, and whether a bar begins. */
 export function beats(bars, end) {
   const found = [];
@@ -207,7 +215,7 @@ export function timeline(holder, video, score) {
   holder.addEventListener("keydown", (event) => {
     const now = video.currentTime;
     const taken = score.hits.filter((hit) => hit.taken).map((hit) => hit.time_s);
-    const play = () => (video.paused ? video.play() : video.pause());
+    const play = () => playOrPause(video);
     const frame = score.frame_s ?? 0.04;
     const moves = {
       // As at a cutting table.

@@ -202,6 +202,11 @@ await page.keyboard.press("Space");
 await page.waitForFunction(() => !document.querySelector("video").paused);
 await page.keyboard.press("Space");
 await page.waitForFunction(() => document.querySelector("video").paused);
+// A second key before the film has begun to play: the play is overtaken, and nobody complains of it below.
+await page.evaluate(() => {
+  for (let time = 0; time < 2; time += 1) document.body.dispatchEvent(new KeyboardEvent("keydown", { key: " ", bubbles: true, cancelable: true }));
+});
+await page.waitForFunction(() => document.querySelector("video").paused);
 ok("the keyboard goes from hit to hit and from frame to frame");
 await page.getByRole("button", { name: "Listen against the film" }).click();
 assert.ok(await page.evaluate(() => document.querySelector("video").muted));
