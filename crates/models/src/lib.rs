@@ -18,6 +18,7 @@ mod graph;
 mod http;
 pub mod image;
 pub mod kandinsky;
+mod kernels;
 #[cfg(test)]
 mod lite0;
 pub mod medoids;

@@ -67,6 +67,8 @@ pub(crate) enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
     Text(&'static str),
+    /// A text that was made for this node.
+    Name(String),
 }
 
 /// A length of an input: known, or named and only known when the graph is run.
@@ -141,6 +143,7 @@ pub(crate) fn node(
             Attribute::Float(x) => a.float(2, *x).int(20, 1),
             Attribute::Int(x) => a.int(3, *x).int(20, 2),
             Attribute::Text(x) => a.bytes(4, x).int(20, 3),
+            Attribute::Name(x) => a.bytes(4, x).int(20, 3),
             Attribute::Ints(list) => list.iter().fold(a, |a, x| a.int(8, *x)).int(20, 7),
         };
         m = m.bytes(5, a.done());
@@ -211,7 +214,7 @@ pub(crate) struct GraphParts {
     pub(crate) known: Vec<Vec<u8>>,
 }
 
-/// `ModelProto`: operator set 21, and the contributed operators of ONNX Runtime.
+/// `ModelProto`: operator set 21, the contributed operators of ONNX Runtime, and ours.
 pub(crate) fn model(name: &str, parts: &GraphParts) -> Vec<u8> {
     let mut graph = Message::default();
     for node in &parts.nodes {
@@ -236,6 +239,7 @@ pub(crate) fn model(name: &str, parts: &GraphParts) -> Vec<u8> {
         .bytes(7, graph.done())
         .bytes(8, opset("", 21))
         .bytes(8, opset("com.microsoft", 1))
+        .bytes(8, opset(crate::kernels::DOMAIN, 1))
         .done()
 }
 

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::ModelError;
-use crate::graph::{Conv, Finished, Graph, Value};
+use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Value};
 use crate::image::{Filter, IMAGENET_DEVIATION, IMAGENET_MEAN, Picture};
+use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -29,7 +30,7 @@ impl ResNet18 {
     /// [`ModelError`]: no checkpoint, another model's, or no ONNX Runtime.
     pub fn load(path: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(path)?;
-        let net = runtime.session(&graph(&checkpoint)?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { net })
     }
 
@@ -51,8 +52,8 @@ impl ResNet18 {
     }
 }
 
-pub(crate) fn graph(weights: &dyn crate::checkpoint::Weights) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn graph(weights: &dyn crate::checkpoint::Weights, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let shape = [Dim::Known(1), Dim::Known(3), Dim::Named("height"), Dim::Named("width")];
     let image = g.input("image", Element::F32, &shape);
     let stem = Conv {
@@ -61,8 +62,14 @@ pub(crate) fn graph(weights: &dyn crate::checkpoint::Weights) -> Result<Finished
         padding: 3,
         groups: 1,
     };
-    let x = g.conv_norm(&image, ("conv1", "bn1"), (3, STAGES[0]), stem, EPSILON)?;
-    let x = g.relu(&x);
+    let x = g.conv_norm(
+        &image,
+        ("conv1", "bn1"),
+        (3, STAGES[0]),
+        stem,
+        EPSILON,
+        After::Rectified,
+    )?;
     let mut x = g.max_pool(&x, 3, 2, 1);
     let mut from = STAGES[0];
     for (stage, to) in STAGES.into_iter().enumerate() {
@@ -85,15 +92,32 @@ fn basic_block(
 ) -> Result<Value, ModelError> {
     let name = |n: usize| (format!("{at}.conv{n}"), format!("{at}.bn{n}"));
     let ((conv1, bn1), (conv2, bn2)) = (name(1), name(2));
-    let y = g.conv_norm(x, (&conv1, &bn1), (from, to), Conv::same(3, stride), EPSILON)?;
-    let y = g.relu(&y);
-    let y = g.conv_norm(&y, (&conv2, &bn2), (to, to), Conv::same(3, 1), EPSILON)?;
+    let y = g.conv_norm(
+        x,
+        (&conv1, &bn1),
+        (from, to),
+        Conv::same(3, stride),
+        EPSILON,
+        After::Rectified,
+    )?;
     let past = if stride == 1 && from == to {
         x.clone()
     } else {
         let (conv, bn) = (format!("{at}.downsample.0"), format!("{at}.downsample.1"));
-        g.conv_norm(x, (&conv, &bn), (from, to), Conv::same(1, stride), EPSILON)?
+        g.conv_norm(
+            x,
+            (&conv, &bn),
+            (from, to),
+            Conv::same(1, stride),
+            EPSILON,
+            After::Nothing,
+        )?
     };
-    let sum = g.add(&y, &past);
-    Ok(g.relu(&sum))
+    let (kernel, bias) = g.normed_kernel(&conv2, &bn2, [to, to, 3, 3], EPSILON)?;
+    let around = Around {
+        past: Some(&past),
+        after: After::Rectified,
+        ..Around::default()
+    };
+    g.convolve_by(&y, (&kernel, &bias), (to, to), around)
 }

@@ -12,7 +12,8 @@ use ort::value::TensorRef;
 use crate::checkpoint::{Checkpoint, Stamp};
 use crate::device::Device;
 use crate::error::ModelError;
-use crate::graph::Finished;
+use crate::graph::{Convolutions, Finished};
+use crate::kernels;
 use crate::stop::{Running, Work};
 use crate::warm;
 
@@ -109,6 +110,14 @@ impl Runtime {
         self
     }
 
+    /// Who computes convolutions where these sessions run.
+    pub(crate) fn convolutions(&self) -> Convolutions {
+        match self.device {
+            Device::Cpu => Convolutions::Ours,
+            _ => Convolutions::Library,
+        }
+    }
+
     /// Bytes that models may take.
     pub(crate) fn free(&self) -> u64 {
         self.memory.or_else(warm::free_memory).unwrap_or(u64::MAX)
@@ -136,13 +145,15 @@ impl Runtime {
         }
         let provider = self.device.provider()?;
         let builder = || -> ort::Result<SessionBuilder> {
+            let operators = kernels::domain(self.threads)?;
             let builder = Session::builder(&self.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_config_entry("session.model_external_initializers_file_folder_path", &folder)?
                 // A thread that waits lets others work: spinning took a fifth of the processor's time.
                 .with_intra_op_spinning(false)?
                 // A plan of all that flows, made for one size, holds more at once than buffers that come and go.
-                .with_memory_pattern(false)?;
+                .with_memory_pattern(false)?
+                .with_operators(operators)?;
             let builder = if self.packs {
                 builder
             } else {

@@ -24,6 +24,7 @@ use crate::diffusion::autoencoder::{self, Decoder};
 use crate::diffusion::scheduler::{Method, Scheduler};
 use crate::diffusion::unet::{self, Looks, Unet};
 use crate::error::ModelError;
+use crate::graph::Convolutions;
 use crate::runtime::Runtime;
 use crate::stop::watched;
 use crate::torch_random::TorchRandom;
@@ -224,9 +225,9 @@ impl AudioLdm {
             gpt2::graph(&gpt2, &gpt2::Config::read(&at("language_model"))?)?;
         }
         let unet = unet::Config::read(&at("unet"), family.looks())?;
-        unet::graph(&Checkpoint::open(&at("unet"))?, &unet)?;
+        unet::graph(&Checkpoint::open(&at("unet"))?, &unet, Convolutions::default())?;
         let vae = autoencoder::Config::read(&at("vae"))?;
-        autoencoder::decoder(&Checkpoint::open(&at("vae"))?, &vae)?;
+        autoencoder::decoder(&Checkpoint::open(&at("vae"))?, &vae, Convolutions::default())?;
         let vocoder = vocoder::Config::read(&at("vocoder"))?;
         vocoder::graph(&Checkpoint::open(&at("vocoder"))?, &vocoder)?;
         let factor = vae.factor();

@@ -8,7 +8,7 @@ use super::blocks::{self, Norms};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::error::ModelError;
-use crate::graph::{Attention, Conv, Finished, Graph, Heads, Value};
+use crate::graph::{Attention, Conv, Convolutions, Finished, Graph, Heads, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -100,7 +100,7 @@ impl Decoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&decoder(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -144,7 +144,7 @@ impl Encoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&encoder(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&encoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -182,8 +182,8 @@ fn input(g: &mut Graph<'_>, name: &str, channels: usize) -> Value {
 }
 
 /// The decoder's graph: `latents` to `picture`.
-pub(crate) fn decoder(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let latent = config.latent_channels;
     let mut x = input(&mut g, "latents", latent);
     if config.use_post_quant_conv {
@@ -210,21 +210,15 @@ pub(crate) fn decoder(weights: &dyn Weights, config: &Config) -> Result<Finished
             x = blocks::up(&mut g, &x, &format!("{at}.upsamplers.0"), to, None)?;
         }
     }
-    let x = g.group_norm_silu(&x, "decoder.conv_norm_out", (from, config.norm_num_groups), EPSILON)?;
-    let x = g.conv2d(
-        &x,
-        "decoder.conv_out",
-        (from, config.out_channels),
-        Conv::same(3, 1),
-        true,
-    )?;
+    let names = ("decoder.conv_norm_out", "decoder.conv_out");
+    let x = blocks::last(&mut g, &x, names, (from, config.out_channels), config.norms())?;
     g.output("picture", &x);
     Ok(g.finish())
 }
 
 /// The encoder's graph: `picture` to `moments`, means and logarithms of variances.
-pub(crate) fn encoder(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn encoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let widths = &config.block_out_channels;
     let mut from = widths[0];
     let x = input(&mut g, "picture", config.in_channels);
@@ -253,9 +247,9 @@ pub(crate) fn encoder(weights: &dyn Weights, config: &Config) -> Result<Finished
         }
     }
     let x = middle(&mut g, &x, "encoder.mid_block", from, config)?;
-    let x = g.group_norm_silu(&x, "encoder.conv_norm_out", (from, config.norm_num_groups), EPSILON)?;
     let twice = 2 * config.latent_channels;
-    let mut x = g.conv2d(&x, "encoder.conv_out", (from, twice), Conv::same(3, 1), true)?;
+    let names = ("encoder.conv_norm_out", "encoder.conv_out");
+    let mut x = blocks::last(&mut g, &x, names, (from, twice), config.norms())?;
     if config.use_quant_conv {
         x = g.conv2d(&x, "quant_conv", (twice, twice), Conv::same(1, 1), true)?;
     }

@@ -1,7 +1,7 @@
 //! The blocks that U-Nets and autoencoders of diffusion models are made of, with the names that diffusers gives their weights.
 
 use crate::error::ModelError;
-use crate::graph::{Attention, Conv, Graph, Heads, Value};
+use crate::graph::{Around, Attention, Conv, Graph, Heads, Normed, Value};
 use crate::onnx::Attribute;
 
 /// Sines and cosines of a training step (Ho et al. 2020), `width` numbers: what `TimestepEmbedding` takes.
@@ -60,39 +60,84 @@ pub(crate) fn resnet(
     norms: Norms,
     time: Option<Time<'_>>,
 ) -> Result<Value, ModelError> {
-    let Norms { groups, epsilon } = norms;
     let name = |part: &str| format!("{at}.{part}");
-    let same = Conv::same(3, 1);
-    let y = g.group_norm_silu(x, &name("norm1"), (from, groups), epsilon)?;
-    let mut y = g.conv2d(&y, &name("conv1"), (from, to), same, true)?;
-    let mut scale_shift = None;
-    if let Some(time) = time {
-        let wide = if time.scale_shift { 2 * to } else { to };
-        let t = g.linear(time.embedding, &name("time_emb_proj"), (time.width, wide), true)?;
-        let t = g.unsqueeze(&t, &[2, 3]);
-        if time.scale_shift {
-            scale_shift = Some(g.split(&t, &[to, to], 1));
-        } else {
-            y = g.add(&y, &t);
-        }
-    }
-    let y = match scale_shift.as_deref() {
-        Some([scale, shift]) => {
-            let y = g.group_norm(&y, &name("norm2"), (to, groups), epsilon)?;
-            let one = g.floats(&[1.0], &[1]);
-            let scale = g.add(scale, &one);
-            let y = g.multiply(&y, &scale);
-            let y = g.add(&y, shift);
-            g.silu(&y)
-        }
-        _ => g.group_norm_silu(&y, &name("norm2"), (to, groups), epsilon)?,
+    let (norm1, norm2) = (name("norm1"), name("norm2"));
+    let normed = |name| Normed {
+        name,
+        groups: norms.groups,
+        epsilon: norms.epsilon,
+        modulated: None,
     };
-    let y = g.conv2d(&y, &name("conv2"), (to, to), same, true)?;
-    if from == to {
-        return Ok(g.add(x, &y));
+    let told = match time {
+        Some(time) => time.told(g, &name("time_emb_proj"), to)?,
+        None => Told::Nothing,
+    };
+    let around = Around {
+        normed: Some(normed(&norm1)),
+        plus: told.plus(),
+        ..Around::default()
+    };
+    let y = g.convolve(x, &name("conv1"), (from, to), around)?;
+    let past = match from == to {
+        true => x.clone(),
+        false => g.conv2d(x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?,
+    };
+    let around = Around {
+        normed: Some(Normed {
+            modulated: told.modulated(),
+            ..normed(&norm2)
+        }),
+        past: Some(&past),
+        ..Around::default()
+    };
+    g.convolve(&y, &name("conv2"), (to, to), around)
+}
+
+/// What the time says to a block, N × channels.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Nothing,
+    Plus(Value),
+    /// A scale, around one, and a shift.
+    Modulated(Value, Value),
+}
+
+impl Told {
+    /// Added to what comes out of the first convolution.
+    pub(crate) fn plus(&self) -> Option<&Value> {
+        match self {
+            Self::Plus(plus) => Some(plus),
+            _ => None,
+        }
     }
-    let past = g.conv2d(x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?;
-    Ok(g.add(&past, &y))
+
+    /// What the second norm is scaled and shifted by.
+    pub(crate) fn modulated(&self) -> Option<(&Value, &Value)> {
+        match self {
+            Self::Modulated(scale, shift) => Some((scale, shift)),
+            _ => None,
+        }
+    }
+}
+
+impl Time<'_> {
+    /// By the linear layer `at`, to a block of so many channels.
+    pub(crate) fn told(&self, g: &mut Graph<'_>, at: &str, channels: usize) -> Result<Told, ModelError> {
+        if !self.scale_shift {
+            return Ok(Told::Plus(g.linear(
+                self.embedding,
+                at,
+                (self.width, channels),
+                true,
+            )?));
+        }
+        let t = g.linear(self.embedding, at, (self.width, 2 * channels), true)?;
+        let parts = g.split(&t, &[channels, channels], 1);
+        Ok(match <[Value; 2]>::try_from(parts) {
+            Ok([scale, shift]) => Told::Modulated(scale, shift),
+            Err(_) => Told::Nothing,
+        })
+    }
 }
 
 /// What a transformer's second attention looks at: vectors N × length × width, and a bias N × 1 × 1 × length that hides some.
@@ -214,11 +259,37 @@ pub(crate) fn up(
     channels: usize,
     target: Option<&Value>,
 ) -> Result<Value, ModelError> {
-    let y = match target {
-        Some(target) => g.as_large_as(x, target, channels),
-        None => g.twice(x),
-    };
+    let name = format!("{at}.conv");
     g.doubled();
+    let Some(target) = target else {
+        let around = Around {
+            twice: true,
+            ..Around::default()
+        };
+        return g.convolve(x, &name, (channels, channels), around);
+    };
+    let y = g.as_large_as(x, target, channels);
     g.sized(&y, channels);
-    g.conv2d(&y, &format!("{at}.conv"), (channels, channels), Conv::same(3, 1), true)
+    g.conv2d(&y, &name, (channels, channels), Conv::same(3, 1), true)
+}
+
+/// The norm, the SiLU and the convolution that a network ends with.
+pub(crate) fn last(
+    g: &mut Graph<'_>,
+    x: &Value,
+    (norm, conv): (&str, &str),
+    size: (usize, usize),
+    norms: Norms,
+) -> Result<Value, ModelError> {
+    let normed = Normed {
+        name: norm,
+        groups: norms.groups,
+        epsilon: norms.epsilon,
+        modulated: None,
+    };
+    let around = Around {
+        normed: Some(normed),
+        ..Around::default()
+    };
+    g.convolve(x, conv, size, around)
 }

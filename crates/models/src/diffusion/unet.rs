@@ -10,7 +10,7 @@ use super::blocks::{self, Context, Norms, Time, Transformer};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config::{self, OneOrEach};
 use crate::error::ModelError;
-use crate::graph::{Conv, Finished, Graph, Value};
+use crate::graph::{Conv, Convolutions, Finished, Graph, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -308,7 +308,7 @@ impl Unet {
     pub(crate) fn load(folder: &Path, looks: Looks, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder, looks)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -394,8 +394,8 @@ impl Around<'_> {
 }
 
 /// Its graph.
-pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let n = Dim::Named("n");
     let shape = [
         n,
@@ -486,14 +486,13 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
             x = blocks::up(&mut g, &x, &format!("{at}.upsamplers.0"), from, target.as_ref())?;
         }
     }
-    let x = g.group_norm_silu(&x, "conv_norm_out", (first, config.norms.groups), config.norms.epsilon)?;
-    let x = g.conv2d(
-        &x,
-        "conv_out",
-        (first, config.out_channels),
-        Conv::same(kernel_out, 1),
-        true,
-    )?;
+    let (names, size) = (("conv_norm_out", "conv_out"), (first, config.out_channels));
+    let x = if kernel_out == 3 {
+        blocks::last(&mut g, &x, names, size, config.norms)?
+    } else {
+        let x = g.group_norm_silu(&x, names.0, (first, config.norms.groups), config.norms.epsilon)?;
+        g.conv2d(&x, names.1, size, Conv::same(kernel_out, 1), true)?
+    };
     g.output("said", &x);
     Ok(g.finish())
 }

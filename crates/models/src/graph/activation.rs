@@ -1,9 +1,19 @@
 //! What bends a signal between two layers.
 
 use super::{Graph, Value};
+use crate::kernels::After;
 use crate::onnx::Attribute;
 
 impl Graph<'_> {
+    /// As `after` says.
+    pub(super) fn bent(&mut self, x: &Value, after: After) -> Value {
+        match after {
+            After::Nothing => x.clone(),
+            After::Rectified => self.relu(x),
+            After::Silu => self.silu(x),
+        }
+    }
+
     pub(crate) fn relu(&mut self, x: &Value) -> Value {
         self.op("Relu", &[x], &[])
     }

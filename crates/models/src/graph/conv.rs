@@ -1,7 +1,8 @@
 //! Convolutions, pools and resampling, in one dimension and in two.
 
-use super::{Graph, Value};
+use super::{Around, Graph, Value};
 use crate::error::ModelError;
+use crate::kernels::After;
 use crate::onnx::Attribute;
 
 /// A convolution's geometry.
@@ -97,6 +98,9 @@ impl Graph<'_> {
         conv: Conv,
         bias: bool,
     ) -> Result<Value, ModelError> {
+        if bias && self.ours((from, to), conv) {
+            return self.convolve(x, name, (from, to), Around::default());
+        }
         let weight = self.weight(
             &format!("{name}.weight"),
             &[to, from / conv.groups, conv.kernel, conv.kernel],
@@ -137,18 +141,27 @@ impl Graph<'_> {
         Ok((self.multiply(&kernel, &scale), bias))
     }
 
-    /// A convolution with the batch norm after it, as one.
+    /// A convolution with the batch norm after it, as one, and what is done to its results.
     pub(crate) fn conv_norm(
         &mut self,
         x: &Value,
         (conv_name, norm_name): (&str, &str),
-        (from, to): (usize, usize),
+        size: (usize, usize),
         conv: Conv,
         epsilon: f32,
+        after: After,
     ) -> Result<Value, ModelError> {
-        let shape = [to, from / conv.groups, conv.kernel, conv.kernel];
+        let shape = [size.1, size.0 / conv.groups, conv.kernel, conv.kernel];
         let (kernel, bias) = self.normed_kernel(conv_name, norm_name, shape, epsilon)?;
-        Ok(self.op("Conv", &[x, &kernel, &bias], &conv.attributes()))
+        if conv.kernel == 3 && conv.stride == 1 && conv.groups == 1 {
+            let around = Around {
+                after,
+                ..Around::default()
+            };
+            return self.convolve_by(x, (&kernel, &bias), size, around);
+        }
+        let y = self.op("Conv", &[x, &kernel, &bias], &conv.attributes());
+        Ok(self.bent(&y, after))
     }
 
     /// A convolution with a kernel and bias that were computed.

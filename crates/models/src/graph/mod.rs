@@ -3,6 +3,7 @@
 mod activation;
 mod attention;
 mod conv;
+mod conv3;
 mod dense;
 mod norm;
 mod size;
@@ -13,6 +14,7 @@ mod tests;
 pub(crate) use attention::{Attention, Heads};
 #[allow(unused_imports, reason = "what models choose from")]
 pub(crate) use conv::{Conv, Conv1d};
+pub(crate) use conv3::{Around, Convolutions, Normed};
 
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
@@ -32,6 +34,7 @@ pub(crate) struct Graph<'w> {
     weight_bytes: u64,
     /// How often pictures were halved, where their sizes have names (`size.rs`).
     halvings: Option<i32>,
+    convolutions: Convolutions,
 }
 
 /// A finished graph: the bytes of an ONNX model whose weights lie elsewhere.
@@ -53,6 +56,7 @@ impl<'w> Graph<'w> {
             next: 0,
             weight_bytes: 0,
             halvings: None,
+            convolutions: Convolutions::default(),
         }
     }
 
@@ -201,6 +205,13 @@ impl<'w> Graph<'w> {
     pub(crate) fn contributed(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, Attribute)]) -> Value {
         let out = self.fresh();
         self.push(op, "com.microsoft", inputs, &[&out], attributes);
+        Value(out)
+    }
+
+    /// An operator of our own.
+    fn own(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, Attribute)]) -> Value {
+        let out = self.fresh();
+        self.push(op, crate::kernels::DOMAIN, inputs, &[&out], attributes);
         Value(out)
     }
 

@@ -24,10 +24,19 @@ impl Graph<'_> {
         self.halvings = self.halvings.map(|n| n - 1);
     }
 
+    /// What the present size is called, or where sizes have no names one that nothing else has.
+    pub(super) fn size_names(&mut self) -> (String, String) {
+        let which = match self.halvings {
+            Some(n) => n.to_string(),
+            None => self.fresh(),
+        };
+        (format!("height{which}"), format!("width{which}"))
+    }
+
     /// `x` is a picture of so many channels and of the present size.
     pub(crate) fn sized(&mut self, x: &Value, channels: usize) {
-        if let Some(n) = self.halvings {
-            let (height, width) = (format!("height{n}"), format!("width{n}"));
+        if self.halvings.is_some() {
+            let (height, width) = self.size_names();
             let shape = [Dim::Known(channels), Dim::Named(&height), Dim::Named(&width)];
             self.know(x, &shape);
         }

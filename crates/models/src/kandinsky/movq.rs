@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::diffusion::blocks;
 use crate::error::ModelError;
-use crate::graph::{Attention, Conv, Finished, Graph, Heads, Value};
+use crate::graph::{Around, Attention, Conv, Convolutions, Finished, Graph, Heads, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -100,7 +100,7 @@ impl Movq {
     pub(super) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&decoder(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -144,12 +144,15 @@ impl Latents {
         let y = g.conv2d(&y, &name("conv1"), (from, to), Conv::same(3, 1), true)?;
         let y = self.norm(g, &y, &name("norm2"), to)?;
         let y = g.silu(&y);
-        let y = g.conv2d(&y, &name("conv2"), (to, to), Conv::same(3, 1), true)?;
-        if from == to {
-            return Ok(g.add(x, &y));
-        }
-        let past = g.conv2d(x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?;
-        Ok(g.add(&past, &y))
+        let past = match from == to {
+            true => x.clone(),
+            false => g.conv2d(x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?,
+        };
+        let around = Around {
+            past: Some(&past),
+            ..Around::default()
+        };
+        g.convolve(&y, &name("conv2"), (to, to), around)
     }
 
     /// One head over all places. Older checkpoints have other names for its layers.
@@ -180,8 +183,8 @@ impl Latents {
 }
 
 /// Its graph: `latents` to `picture`.
-pub(super) fn decoder(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let (latent, embedded) = (config.latent_channels, config.embedded());
     let shape = [
         Dim::Named("n"),

@@ -11,6 +11,7 @@ use super::unet::{self, Unet};
 use super::{Decoder, DecoderSteps, Embeddings, PriorSteps};
 use crate::ModelError;
 use crate::checkpoint::Weights;
+use crate::graph::Convolutions;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
 use crate::torch_random::TorchRandom;
@@ -69,12 +70,22 @@ fn decoder(fixture: &Fixture, folder: &Path) {
     let at = folder.join("unet");
     configured(fixture, "unet.config", &at, "config.json");
     let wanted = Wanted::default();
-    unet::graph(&wanted, &unet::Config::read(&at).expect("a configuration")).expect("a graph");
+    unet::graph(
+        &wanted,
+        &unet::Config::read(&at).expect("a configuration"),
+        Convolutions::default(),
+    )
+    .expect("a graph");
     weights(&wanted, &at);
     let at = folder.join("movq");
     configured(fixture, "movq.config", &at, "config.json");
     let wanted = Wanted::default();
-    movq::decoder(&wanted, &movq::Config::read(&at).expect("a configuration")).expect("a graph");
+    movq::decoder(
+        &wanted,
+        &movq::Config::read(&at).expect("a configuration"),
+        Convolutions::default(),
+    )
+    .expect("a graph");
     weights(&wanted, &at);
 }
 

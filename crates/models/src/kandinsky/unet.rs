@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config::{self, OneOrEach};
-use crate::diffusion::blocks::{self, Norms, rows};
+use crate::diffusion::blocks::{self, Norms, Time, rows};
 use crate::error::ModelError;
-use crate::graph::{Conv, Finished, Graph, Heads, Value};
+use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Heads, Normed, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -216,7 +216,7 @@ impl Unet {
     pub(super) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -244,13 +244,13 @@ enum Size {
 }
 
 /// What every block may look at.
-struct Around<'c> {
+struct Sight<'c> {
     config: &'c Config,
     time: Value,
     context: Value,
 }
 
-impl Around<'_> {
+impl Sight<'_> {
     /// `ResnetBlock2D` with its resampling in its midst.
     fn resnet(
         &self,
@@ -262,44 +262,57 @@ impl Around<'_> {
     ) -> Result<Value, ModelError> {
         let Norms { groups, epsilon } = self.config.norms;
         let name = |part: &str| format!("{at}.{part}");
-        let y = g.group_norm_silu(x, &name("norm1"), (from, groups), epsilon)?;
-        let [x, y] = match size {
-            Size::Same => [x.clone(), y],
-            Size::Half => {
-                g.halved();
-                [x, &y].map(|x| g.mean_pool(x, 2, 2, 0))
-            }
+        let (norm1, norm2, conv1) = (name("norm1"), name("norm2"), name("conv1"));
+        let normed = |name| Normed {
+            name,
+            groups,
+            epsilon,
+            modulated: None,
+        };
+        let time = Time {
+            embedding: &self.time,
+            width: self.config.time_width,
+            scale_shift: self.config.scale_shift,
+        };
+        let told = time.told(g, &name("time_emb_proj"), to)?;
+        let around = Around {
+            normed: Some(normed(&norm1)),
+            twice: size == Size::Twice,
+            plus: told.plus(),
+            ..Around::default()
+        };
+        let (x, y) = match size {
+            Size::Same => (x.clone(), g.convolve(x, &conv1, (from, to), around)?),
             Size::Twice => {
                 g.doubled();
-                [x, &y].map(|x| g.twice(x))
+                (g.twice(x), g.convolve(x, &conv1, (from, to), around)?)
+            }
+            // A mean of four is not bent as each of them is.
+            Size::Half => {
+                let y = g.group_norm_silu(x, &norm1, (from, groups), epsilon)?;
+                g.halved();
+                let [x, y] = [x, &y].map(|x| g.mean_pool(x, 2, 2, 0));
+                g.sized(&y, from);
+                let around = Around { normed: None, ..around };
+                (x, g.convolve(&y, &conv1, (from, to), around)?)
             }
         };
         if size != Size::Same {
             g.sized(&x, from);
-            g.sized(&y, from);
         }
-        let mut y = g.conv2d(&y, &name("conv1"), (from, to), Conv::same(3, 1), true)?;
-        let wide = if self.config.scale_shift { 2 * to } else { to };
-        let t = g.linear(&self.time, &name("time_emb_proj"), (self.config.time_width, wide), true)?;
-        let t = g.unsqueeze(&t, &[2, 3]);
-        let y = if self.config.scale_shift {
-            let parts = g.split(&t, &[to, to], 1);
-            y = g.group_norm(&y, &name("norm2"), (to, groups), epsilon)?;
-            let one = g.floats(&[1.0], &[1]);
-            let scale = g.add(&parts[0], &one);
-            let y = g.multiply(&y, &scale);
-            let y = g.add(&y, &parts[1]);
-            g.silu(&y)
-        } else {
-            y = g.add(&y, &t);
-            g.group_norm_silu(&y, &name("norm2"), (to, groups), epsilon)?
+        let past = match from == to {
+            true => x,
+            false => g.conv2d(&x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?,
         };
-        let y = g.conv2d(&y, &name("conv2"), (to, to), Conv::same(3, 1), true)?;
-        if from == to {
-            return Ok(g.add(&x, &y));
-        }
-        let past = g.conv2d(&x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?;
-        Ok(g.add(&past, &y))
+        let around = Around {
+            normed: Some(Normed {
+                modulated: told.modulated(),
+                ..normed(&norm2)
+            }),
+            past: Some(&past),
+            ..Around::default()
+        };
+        g.convolve(&y, &name("conv2"), (to, to), around)
     }
 
     /// `Attention` with `AttnAddedKVProcessor`: the picture asks the embedding's tokens and itself.
@@ -325,8 +338,8 @@ impl Around<'_> {
 }
 
 /// Its graph.
-pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(super) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let n = Dim::Named("n");
     let shape = [
         n,
@@ -355,7 +368,7 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
         true,
     )?;
     let context = g.reshape(&context, &[0, TOKENS as i64, config.context as i64]);
-    let around = Around {
+    let sight = Sight {
         config,
         time: g.silu(&time),
         context: g.layer_norm(&context, "encoder_hid_proj.norm", config.context, 1e-5)?,
@@ -366,7 +379,7 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
     for (i, level) in config.levels.iter().enumerate() {
         let at = format!("down_blocks.{i}");
         for layer in 0..level.layers {
-            x = around.resnet(
+            x = sight.resnet(
                 &mut g,
                 &x,
                 &format!("{at}.resnets.{layer}"),
@@ -375,19 +388,19 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
             )?;
             from = level.width;
             if level.attends_down {
-                x = around.attend(&mut g, &x, &format!("{at}.attentions.{layer}"), level)?;
+                x = sight.attend(&mut g, &x, &format!("{at}.attentions.{layer}"), level)?;
             }
             skips.push((x.clone(), from));
         }
         if i + 1 < config.levels.len() {
-            x = around.resnet(&mut g, &x, &format!("{at}.downsamplers.0"), (from, from), Size::Half)?;
+            x = sight.resnet(&mut g, &x, &format!("{at}.downsamplers.0"), (from, from), Size::Half)?;
             skips.push((x.clone(), from));
         }
     }
     if let Some(level) = config.levels.last() {
-        x = around.resnet(&mut g, &x, "mid_block.resnets.0", (from, from), Size::Same)?;
-        x = around.attend(&mut g, &x, "mid_block.attentions.0", level)?;
-        x = around.resnet(&mut g, &x, "mid_block.resnets.1", (from, from), Size::Same)?;
+        x = sight.resnet(&mut g, &x, "mid_block.resnets.0", (from, from), Size::Same)?;
+        x = sight.attend(&mut g, &x, "mid_block.attentions.0", level)?;
+        x = sight.resnet(&mut g, &x, "mid_block.resnets.1", (from, from), Size::Same)?;
     }
     for (i, level) in config.levels.iter().rev().enumerate() {
         let at = format!("up_blocks.{i}");
@@ -395,20 +408,24 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
             if let Some((skip, width)) = skips.pop() {
                 let joined = g.concat(&[&x, &skip], 1);
                 let sizes = (from + width, level.width);
-                x = around.resnet(&mut g, &joined, &format!("{at}.resnets.{layer}"), sizes, Size::Same)?;
+                x = sight.resnet(&mut g, &joined, &format!("{at}.resnets.{layer}"), sizes, Size::Same)?;
             }
             from = level.width;
             if level.attends_up {
-                x = around.attend(&mut g, &x, &format!("{at}.attentions.{layer}"), level)?;
+                x = sight.attend(&mut g, &x, &format!("{at}.attentions.{layer}"), level)?;
             }
         }
         if i + 1 < config.levels.len() {
-            x = around.resnet(&mut g, &x, &format!("{at}.upsamplers.0"), (from, from), Size::Twice)?;
+            x = sight.resnet(&mut g, &x, &format!("{at}.upsamplers.0"), (from, from), Size::Twice)?;
         }
     }
-    let Norms { groups, epsilon } = config.norms;
-    let x = g.group_norm_silu(&x, "conv_norm_out", (first, groups), epsilon)?;
-    let x = g.conv2d(&x, "conv_out", (first, config.out_channels), Conv::same(3, 1), true)?;
+    let x = blocks::last(
+        &mut g,
+        &x,
+        ("conv_norm_out", "conv_out"),
+        (first, config.out_channels),
+        config.norms,
+    )?;
     g.output("said", &x);
     Ok(g.finish())
 }

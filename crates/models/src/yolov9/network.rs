@@ -4,13 +4,19 @@ use super::layers::{Layer, Size, Source};
 use super::{BINS, MODEL};
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
-use crate::graph::{Conv, Finished, Graph, Value};
+use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Value};
+use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 
 const EPSILON: f32 = 1e-3;
 
-pub(crate) fn graph(weights: &dyn Weights, size: Size, classes: usize) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn graph(
+    weights: &dyn Weights,
+    size: Size,
+    classes: usize,
+    by: Convolutions,
+) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let shape = [Dim::Known(1), Dim::Known(3), Dim::Named("height"), Dim::Named("width")];
     let image = g.input("image", Element::F32, &shape);
     // What each layer gives: usually one feature map, with its channels.
@@ -81,8 +87,7 @@ pub(crate) fn graph(weights: &dyn Weights, size: Size, classes: usize) -> Result
 /// Convolution, batch norm, SiLU.
 fn conv(g: &mut Graph<'_>, x: &Value, at: &str, widths: (usize, usize), shape: Conv) -> Result<Value, ModelError> {
     let (conv, norm) = (format!("{at}.conv"), format!("{at}.bn"));
-    let y = g.conv_norm(x, (&conv, &norm), widths, shape, EPSILON)?;
-    Ok(g.gated_sigmoid(&y, 1.0))
+    g.conv_norm(x, (&conv, &norm), widths, shape, EPSILON, After::Silu)
 }
 
 /// A 3 × 3 and a 1 × 1 convolution beside each other: at inference one 3 × 3, whose kernel is their sum.
@@ -94,8 +99,11 @@ fn rep_conv(g: &mut Graph<'_>, x: &Value, at: &str, width: usize) -> Result<Valu
     let pads = g.ints(&[0, 0, 1, 1, 0, 0, 1, 1]);
     let narrow = g.op("Pad", &[&narrow, &pads], &[]);
     let (kernel, bias) = (g.add(&wide, &narrow), g.add(&bias1, &bias2));
-    let y = g.conv_of(x, &kernel, &bias, Conv::same(3, 1));
-    Ok(g.gated_sigmoid(&y, 1.0))
+    let around = Around {
+        after: After::Silu,
+        ..Around::default()
+    };
+    g.convolve_by(x, (&kernel, &bias), (width, width), around)
 }
 
 fn rep_csp(

@@ -1,0 +1,180 @@
+//! Convolutions of 3 × 3 by our own operator, with the norm before them and the sum after them in the same pass, and the same by
+//! ONNX Runtime's where another device computes.
+
+use super::{Conv, Graph, Value};
+use crate::error::ModelError;
+use crate::kernels::{self, After};
+use crate::onnx::Attribute;
+
+/// The most kernels of a layer that are kept at 36 points instead of nine. Layers with more look at pictures so small that reading four
+/// times as many weights takes as long as the products that are saved.
+const MOST_KERNELS: usize = 400_000;
+/// The fewest channels that are worth bringing to the points.
+const FEWEST_CHANNELS: usize = 16;
+
+/// Who computes convolutions of 3 × 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Convolutions {
+    /// Our operator, on the processor.
+    #[default]
+    Ours,
+    /// Whatever the device has.
+    Library,
+}
+
+/// A group norm and a SiLU before a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normed<'v> {
+    /// The name of its weights.
+    pub(crate) name: &'v str,
+    pub(crate) groups: usize,
+    pub(crate) epsilon: f32,
+    /// N × channels each: (1 + the first) times what is normed, plus the second.
+    pub(crate) modulated: Option<(&'v Value, &'v Value)>,
+}
+
+/// What else happens around a convolution.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Around<'v> {
+    pub(crate) normed: Option<Normed<'v>>,
+    /// Whether each pixel counts four times: the results are twice as large.
+    pub(crate) twice: bool,
+    /// N × to, added to its channels.
+    pub(crate) plus: Option<&'v Value>,
+    /// As large as the results, and added to them.
+    pub(crate) past: Option<&'v Value>,
+    pub(crate) after: After,
+}
+
+impl Graph<'_> {
+    /// `by` computes the convolutions from here on.
+    pub(crate) fn convolving(mut self, by: Convolutions) -> Self {
+        self.convolutions = by;
+        self
+    }
+
+    /// Whether our operator computes this one.
+    pub(super) fn ours(&self, (from, to): (usize, usize), conv: Conv) -> bool {
+        self.convolutions == Convolutions::Ours
+            && (conv.kernel, conv.stride, conv.padding, conv.groups) == (3, 1, 1, 1)
+            && from >= FEWEST_CHANNELS
+            && from * to <= MOST_KERNELS
+    }
+
+    /// A convolution of 3 × 3 of `name`.weight and `name`.bias over `x`, and what is around it.
+    pub(crate) fn convolve(
+        &mut self,
+        x: &Value,
+        name: &str,
+        (from, to): (usize, usize),
+        around: Around<'_>,
+    ) -> Result<Value, ModelError> {
+        let kernel = self.weight(&format!("{name}.weight"), &[to, from, 3, 3])?;
+        let bias = self.weight(&format!("{name}.bias"), &[to])?;
+        self.convolve_by(x, (&kernel, &bias), (from, to), around)
+    }
+
+    /// The same with a kernel and a bias that are known.
+    pub(crate) fn convolve_by(
+        &mut self,
+        x: &Value,
+        (kernel, bias): (&Value, &Value),
+        (from, to): (usize, usize),
+        around: Around<'_>,
+    ) -> Result<Value, ModelError> {
+        if self.ours((from, to), Conv::same(3, 1)) {
+            return self.at_once(x, (kernel, bias), (from, to), around);
+        }
+        let mut x = x.clone();
+        if let Some(normed) = around.normed {
+            let Normed {
+                name,
+                groups,
+                epsilon,
+                modulated,
+            } = normed;
+            x = self.group_norm(&x, name, (from, groups), epsilon)?;
+            if let Some((scale, shift)) = modulated {
+                let one = self.floats(&[1.0], &[1]);
+                let scale = self.add(scale, &one);
+                let [scale, shift] = [&scale, shift].map(|x| self.unsqueeze(x, &[2, 3]));
+                x = self.multiply(&x, &scale);
+                x = self.add(&x, &shift);
+            }
+            x = self.silu(&x);
+        }
+        if around.twice {
+            x = self.twice(&x);
+            self.sized(&x, from);
+        }
+        let mut y = self.conv_of(&x, kernel, bias, Conv::same(3, 1));
+        self.sized(&y, to);
+        if let Some(plus) = around.plus {
+            let plus = self.unsqueeze(plus, &[2, 3]);
+            y = self.add(&y, &plus);
+        }
+        if let Some(past) = around.past {
+            y = self.add(past, &y);
+        }
+        Ok(self.bent(&y, around.after))
+    }
+
+    fn at_once(
+        &mut self,
+        x: &Value,
+        (kernel, bias): (&Value, &Value),
+        (from, to): (usize, usize),
+        around: Around<'_>,
+    ) -> Result<Value, ModelError> {
+        let none = Self::nothing();
+        let norm = match around.normed {
+            Some(normed) => self.group_scale(x, from, normed)?,
+            None => none.clone(),
+        };
+        let bias = match around.plus {
+            Some(plus) => self.add(plus, bias),
+            None => bias.clone(),
+        };
+        let (height, width) = self.size_names();
+        let attributes = [
+            ("channels", Attribute::Int(to as i64)),
+            ("n", Attribute::Text("n")),
+            ("height", Attribute::Name(height)),
+            ("width", Attribute::Name(width)),
+            ("scale", Attribute::Int(if around.twice { 2 } else { 1 })),
+            ("silu", Attribute::Int(i64::from(around.normed.is_some()))),
+            ("after", Attribute::Int(around.after as i64)),
+        ];
+        let inputs = [x, kernel, &bias, &norm, around.past.unwrap_or(&none)];
+        let y = self.own(kernels::CONVOLUTION, &inputs, &attributes);
+        self.sized(&y, to);
+        Ok(y)
+    }
+
+    /// N × 2 × channels: what a group norm multiplies each channel by, and what it adds then.
+    fn group_scale(&mut self, x: &Value, channels: usize, normed: Normed<'_>) -> Result<Value, ModelError> {
+        let Normed {
+            name,
+            groups,
+            epsilon,
+            modulated,
+        } = normed;
+        let weight = self.weight(&format!("{name}.weight"), &[channels])?;
+        let bias = self.weight(&format!("{name}.bias"), &[channels])?;
+        let attributes = [
+            ("groups", Attribute::Int(groups as i64)),
+            ("epsilon", Attribute::Float(epsilon)),
+        ];
+        let norm = self.own(kernels::GROUP_SCALE, &[x, &weight, &bias], &attributes);
+        let Some((scale, shift)) = modulated else {
+            return Ok(norm);
+        };
+        let one = self.floats(&[1.0], &[1]);
+        let scale = self.add(scale, &one);
+        let [scale, shift] = [&scale, shift].map(|x| self.unsqueeze(x, &[1]));
+        let norm = self.multiply(&norm, &scale);
+        let parts = self.split(&norm, &[1, 1], 1);
+        let shifted = self.add(&parts[1], &shift);
+        Ok(self.concat(&[&parts[0], &shifted], 1))
+    }
+}

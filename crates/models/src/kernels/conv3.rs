@@ -1,0 +1,391 @@
+//! A convolution of 3 × 3, stride 1, padded by 1, with what comes before and after it in the same pass: the scale and shift of a norm and a
+//! SiLU before; a bias, another picture added and a rectifier after. What flows between them is never written down.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::After;
+use super::lanes::{Arithmetic, Work, each, exponential, widest};
+use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::shared::Shared;
+use super::winograd::{POINTS, REACH, TILE, kernels_to_points, points_to_tiles, tiles_to_points};
+
+/// Tiles that a thread takes at once, at the most: their numbers at all points, for all channels, should stay in the cache.
+const TILES: usize = 48;
+/// Room for them, in eights from any of them on.
+const LANES: usize = TILES + 8;
+type Lane = [f32; LANES];
+/// Channels of results that are computed before any is written: as many panels.
+const PANELS: usize = 8;
+const OUTS: usize = PANELS * ROWS;
+
+/// The kernels of a layer at the 36 points: block of channels, point, panel of rows, channel.
+#[derive(Debug)]
+pub(super) struct Kernels {
+    from: usize,
+    to: usize,
+    panels: Vec<Left>,
+}
+
+impl Kernels {
+    /// From `to` × `from` × 3 × 3; `spread` as in [`Layer::run`].
+    pub(super) fn of(
+        weights: &[f32],
+        (from, to): (usize, usize),
+        spread: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Self {
+        let blocks = to.div_ceil(OUTS);
+        let each = POINTS * PANELS * from;
+        let mut panels = vec![[0.0; ROWS]; blocks * each];
+        let shared = Shared::new(panels.as_flattened_mut());
+        let (kernels, _) = weights.as_chunks::<9>();
+        spread(blocks, &|block| {
+            // SAFETY: one call a block.
+            #[expect(unsafe_code, reason = "threads write blocks of their own")]
+            let panels = unsafe { shared.part(block * each * ROWS, each * ROWS) };
+            for panel in 0..OUTS.min(to - block * OUTS).div_ceil(ROWS) {
+                let first = block * OUTS + panel * ROWS;
+                for channel in 0..from {
+                    // Rows beyond the last are what they were: nought.
+                    let rows: [&[f32; 9]; ROWS] = std::array::from_fn(|row| {
+                        if first + row < to {
+                            &kernels[(first + row) * from + channel]
+                        } else {
+                            &[0.0; 9]
+                        }
+                    });
+                    for (point, values) in kernels_to_points(rows).into_iter().enumerate() {
+                        panels[((point * PANELS + panel) * from + channel) * ROWS..][..ROWS].copy_from_slice(&values);
+                    }
+                }
+            }
+        });
+        Self { from, to, panels }
+    }
+
+    pub(super) fn channels(&self) -> (usize, usize) {
+        (self.from, self.to)
+    }
+
+    /// Panels of a block at a point.
+    fn at(&self, block: usize, point: usize) -> &[Left] {
+        &self.panels[(block * POINTS + point) * PANELS * self.from..][..PANELS * self.from]
+    }
+}
+
+/// What a layer computes from `x`: N × channels × (height × width, before it is made `scale` times as large).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layer<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) n: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// 2: each pixel of `x` counts four times.
+    pub(super) scale: usize,
+    pub(super) kernels: &'a Kernels,
+    /// N × 2 × channels: what each channel is multiplied by, and what is added then.
+    pub(super) norm: Option<&'a [f32]>,
+    /// Whether a SiLU follows the norm.
+    pub(super) silu: bool,
+    /// One each channel of the results, or N × channels.
+    pub(super) bias: Option<&'a [f32]>,
+    /// As large as the results, and added to them.
+    pub(super) past: Option<&'a [f32]>,
+    /// What is done to each result in the end.
+    pub(super) after: After,
+}
+
+/// Room that threads compute in, kept from run to run.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(Mutex<Vec<Room>>);
+
+#[derive(Debug, Default)]
+struct Room {
+    /// Numbers of a channel, row by row of the tiles, column by column, tile by tile.
+    seen: Vec<Lane>,
+    line: Vec<f32>,
+    points: Vec<Right>,
+    sums: Vec<Right>,
+    results: Vec<Lane>,
+}
+
+/// Tiles in a row of a picture: so many of picture `n`, from tile (`row`, `column`) on; lanes from `lane`.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    n: usize,
+    row: usize,
+    column: usize,
+    tiles: usize,
+    lane: usize,
+}
+
+impl Layer<'_> {
+    fn size(&self) -> (usize, usize) {
+        (self.height * self.scale, self.width * self.scale)
+    }
+
+    /// Computes it into `out`; `spread(n, work)` runs `work(0)` to `work(n - 1)`, on as many threads as it likes (`threads`).
+    pub(super) fn run(
+        &self,
+        out: &mut [f32],
+        rooms: &Rooms,
+        threads: usize,
+        spread: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) {
+        let (height, width) = self.size();
+        let all = self.n * height.div_ceil(TILE) * width.div_ceil(TILE);
+        let each = all.div_ceil(threads.max(1)).next_multiple_of(COLUMNS).min(TILES);
+        let out = Shared::new(out);
+        spread(all.div_ceil(each), &|block| {
+            let mut room = rooms
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop()
+                .unwrap_or_default();
+            let runs = self.runs(block * each, ((block + 1) * each).min(all));
+            widest(Block {
+                layer: self,
+                runs: &runs,
+                columns: each / COLUMNS,
+                room: &mut room,
+                out: &out,
+            });
+            rooms.0.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+        });
+    }
+
+    /// Tiles from one number up to another, row by row.
+    fn runs(&self, mut from: usize, to: usize) -> Vec<Run> {
+        let (height, width) = self.size();
+        let (down, across) = (height.div_ceil(TILE), width.div_ceil(TILE));
+        let begin = from;
+        let mut runs = Vec::new();
+        while from < to {
+            let column = from % across;
+            let tiles = (across - column).min(to - from);
+            runs.push(Run {
+                n: from / across / down,
+                row: from / across % down,
+                column,
+                tiles,
+                lane: from - begin,
+            });
+            from += tiles;
+        }
+        runs
+    }
+}
+
+/// The tiles that a thread takes at once.
+struct Block<'a> {
+    layer: &'a Layer<'a>,
+    runs: &'a [Run],
+    columns: usize,
+    room: &'a mut Room,
+    out: &'a Shared<'a>,
+}
+
+impl Work for Block<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            layer,
+            runs,
+            columns,
+            room,
+            out,
+        } = self;
+        let (from, to) = layer.kernels.channels();
+        let Room {
+            seen,
+            line,
+            points,
+            sums,
+            results,
+        } = room;
+        seen.resize(POINTS, [0.0; LANES]);
+        results.resize(TILE * TILE, [0.0; LANES]);
+        // A line of the cache more, so that the points of a tile do not fall on each other there.
+        let (wide, tall) = (columns * from + 1, columns * OUTS + 1);
+        points.resize(POINTS * wide, [0.0; COLUMNS]);
+        sums.resize(POINTS * tall, [0.0; COLUMNS]);
+        line.resize((LANES + 1) * TILE, 0.0);
+        for channel in 0..from {
+            look::<A>(layer, runs, columns, channel, (seen, line), points);
+        }
+        for block in 0..to.div_ceil(OUTS) {
+            let outs = OUTS.min(to - block * OUTS);
+            for point in 0..POINTS {
+                let left = layer.kernels.at(block, point);
+                let right = &points[point * wide..][..columns * from];
+                let sums = &mut sums[point * tall..][..columns * OUTS];
+                for (panel, left) in left.chunks_exact(from).enumerate().take(outs.div_ceil(ROWS)) {
+                    for (column, right) in right.chunks_exact(from).enumerate() {
+                        let part = product::<A>(left, right);
+                        for (sum, part) in sums[column * OUTS + panel * ROWS..][..ROWS].iter_mut().zip(part) {
+                            *sum = part;
+                        }
+                    }
+                }
+            }
+            for to in 0..outs {
+                tell::<A>(layer, runs, columns, (block * OUTS, to), sums, (results, line), out);
+            }
+        }
+    }
+}
+
+/// x · sigmoid(x).
+#[inline(always)]
+fn silu<A: Arithmetic>(line: &mut [f32]) {
+    for x in line {
+        *x /= 1.0 + exponential::<A>(-*x);
+    }
+}
+
+/// Brings a channel of the tiles to the points.
+#[inline(always)]
+fn look<A: Arithmetic>(
+    layer: &Layer<'_>,
+    runs: &[Run],
+    columns: usize,
+    channel: usize,
+    (seen, line): (&mut [Lane], &mut [f32]),
+    points: &mut [Right],
+) {
+    let from = layer.kernels.from;
+    let (height, width) = layer.size();
+    for run in runs {
+        let norm = layer.norm.map(|norm| {
+            let norm = &norm[run.n * 2 * from..];
+            (norm[channel], norm[from + channel])
+        });
+        let picture = &layer.x[(run.n * from + channel) * layer.height * layer.width..][..layer.height * layer.width];
+        let wanted = run.tiles * TILE + 2;
+        for row in 0..REACH {
+            let rows = &mut seen[row * REACH..][..REACH];
+            let y = (run.row * TILE + row).wrapping_sub(1);
+            if y >= height {
+                for row in rows {
+                    row[run.lane..][..run.tiles].fill(0.0);
+                }
+                continue;
+            }
+            // From one pixel before the first tile to one after the last; what lies outside is zero.
+            let before = usize::from(run.column == 0);
+            let begin = run.column * TILE - (1 - before);
+            let inside = (width - begin).min(wanted - before);
+            let source = &picture[y / layer.scale * layer.width..][..layer.width];
+            let target = &mut line[before..][..inside];
+            if layer.scale == 1 {
+                target.copy_from_slice(&source[begin..][..inside]);
+            } else {
+                for (place, target) in target.iter_mut().enumerate() {
+                    *target = source[(begin + place) / 2];
+                }
+            }
+            if let Some((by, plus)) = norm {
+                // In whole eights, whatever lies around: the edges are cleared after it.
+                let line = &mut line[..wanted.next_multiple_of(8)];
+                for x in line.iter_mut() {
+                    *x = A::fused(*x, by, plus);
+                }
+                if layer.silu {
+                    silu::<A>(line);
+                }
+            }
+            line[..before].fill(0.0);
+            line[before + inside..wanted].fill(0.0);
+            let (fours, _) = line.as_chunks::<TILE>();
+            for tile in (0..run.tiles).step_by(8) {
+                let eight = |from: usize| fours[from..].first_chunk::<8>().expect("a line has room for eights");
+                let (here, next) = (A::columns(eight(tile)), A::columns(eight(tile + 1)));
+                for (row, column) in rows
+                    .iter_mut()
+                    .zip([here[0], here[1], here[2], here[3], next[0], next[1]])
+                {
+                    row[run.lane + tile..][..8].copy_from_slice(&column);
+                }
+            }
+        }
+    }
+    for eight in 0..columns * 2 {
+        tiles_to_points::<A>(
+            |place| {
+                *seen[place][eight * 8..]
+                    .first_chunk::<8>()
+                    .expect("as many as there are tiles")
+            },
+            |point, at| {
+                points[point * (columns * from + 1) + eight / 2 * from + channel][eight % 2 * 8..][..8]
+                    .copy_from_slice(&at);
+            },
+        );
+    }
+}
+
+/// Writes a channel of the results of the tiles.
+#[inline(always)]
+fn tell<A: Arithmetic>(
+    layer: &Layer<'_>,
+    runs: &[Run],
+    columns: usize,
+    (first, to): (usize, usize),
+    sums: &[Right],
+    (results, line): (&mut [Lane], &mut [f32]),
+    out: &Shared<'_>,
+) {
+    let channels = layer.kernels.to;
+    let channel = first + to;
+    let (height, width) = layer.size();
+    for eight in 0..columns * 2 {
+        points_to_tiles::<A>(
+            |point| {
+                let sums = &sums[point * (columns * OUTS + 1) + eight / 2 * OUTS + to];
+                sums.as_chunks::<8>().0[eight % 2]
+            },
+            |row, columns| {
+                for (result, column) in results[row * TILE..][..TILE].iter_mut().zip(columns) {
+                    result[eight * 8..][..8].copy_from_slice(&column);
+                }
+            },
+        );
+    }
+    for run in runs {
+        let bias = layer.bias.map_or(0.0, |bias| {
+            let n = if bias.len() > channels { run.n } else { 0 };
+            bias[n * channels + channel]
+        });
+        let picture = (run.n * channels + channel) * height * width;
+        let begin = run.column * TILE;
+        let inside = (width - begin).min(run.tiles * TILE);
+        for row in 0..TILE.min(height - run.row * TILE) {
+            let at = picture + (run.row * TILE + row) * width + begin;
+            let results = &results[row * TILE..][..TILE];
+            let (fours, _) = line.as_chunks_mut::<TILE>();
+            for tile in (0..run.tiles).step_by(8) {
+                let columns = std::array::from_fn(|column| each(|lane| results[column][run.lane + tile + lane] + bias));
+                let eight = A::fours(&columns);
+                fours[tile..][..8].copy_from_slice(&eight);
+            }
+            let line = &mut line[..inside];
+            if let Some(past) = layer.past {
+                for (x, past) in line.iter_mut().zip(&past[at..][..inside]) {
+                    *x += past;
+                }
+            }
+            match layer.after {
+                After::Nothing => {}
+                After::Rectified => {
+                    for x in line.iter_mut() {
+                        *x = x.max(0.0);
+                    }
+                }
+                After::Silu => silu::<A>(line),
+            }
+            // SAFETY: no other block has these tiles.
+            #[expect(unsafe_code, reason = "threads write tiles of their own")]
+            unsafe { out.part(at, inside) }.copy_from_slice(line);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Operators of our own inside ONNX Runtime, for what its processor kernels leave on the table: convolutions of 3 × 3 with a quarter of the
+//! products, and the norms before them. Graphs ask for them in the domain `synchresis` ([`crate::graph::Graph::convolve`]).
+
+mod conv3;
+mod groups;
+mod lanes;
+mod product;
+mod shared;
+mod winograd;
+
+use std::sync::Arc;
+
+use ort::operator::ShapeInferenceContext;
+use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput};
+use ort::value::{SymbolicDimensions, TensorElementType, ValueRef, ValueType};
+use ort::{Error, Result};
+
+use conv3::{Kernels, Layer, Rooms};
+
+/// The domain of our operators.
+pub(crate) const DOMAIN: &str = "synchresis";
+/// A convolution of 3 × 3: picture, kernels (known), bias, norm (N × 2 × channels), what is added. Attributes `channels`,
+/// `n`, `height` and `width` (of the results: a number and names), `scale`, `silu`, `after`.
+pub(crate) const CONVOLUTION: &str = "Convolution3";
+/// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
+pub(crate) const GROUP_SCALE: &str = "GroupScale";
+
+/// What is done to each result of a convolution, as its attribute `after` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum After {
+    #[default]
+    Nothing = 0,
+    /// Zero instead of less than zero.
+    Rectified = 1,
+    /// x · sigmoid(x).
+    Silu = 2,
+}
+
+impl After {
+    fn of(number: i64) -> Self {
+        match number {
+            1 => Self::Rectified,
+            2 => Self::Silu,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Our operators, computing with so many threads.
+pub(crate) fn domain(threads: usize) -> Result<Arc<OperatorDomain>> {
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    Ok(Arc::new(
+        OperatorDomain::new(DOMAIN)?
+            .add(Convolution { threads })?
+            .add(GroupScale)?,
+    ))
+}
+
+const FLOATS: TensorElementType = TensorElementType::Float32;
+
+/// The numbers of an input, and the lengths of its axes.
+fn numbers<'v>(value: &'v ValueRef<'_>) -> Result<(Vec<usize>, &'v [f32])> {
+    let (shape, data) = value.try_extract_tensor::<f32>()?;
+    Ok((shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)).collect(), data))
+}
+
+fn wrong(what: &str) -> Error {
+    Error::new(format!("{DOMAIN}: {what}"))
+}
+
+struct Convolution {
+    threads: usize,
+}
+
+impl Operator for Convolution {
+    type Kernel<'k> = ConvolutionKernel;
+
+    fn name(&self) -> &str {
+        CONVOLUTION
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [
+            OperatorInput::required(FLOATS),
+            OperatorInput::required(FLOATS),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(FLOATS),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        let attribute = |name| context.get::<i64>(name).ok_or_else(|| wrong("an attribute is missing"));
+        let weights = context.constant_input::<ort::value::DynTensorValueType>(1)?;
+        let (shape, data) = weights.try_extract_tensor::<f32>()?;
+        let [to, from, 3, 3] = **shape else {
+            return Err(wrong("its kernels are not 3 × 3"));
+        };
+        let threads = self.threads;
+        let channels = (from as usize, to as usize);
+        Ok(ConvolutionKernel {
+            kernels: Kernels::of(data, channels, |n, work| apart(threads, n, work)),
+            rooms: Rooms::default(),
+            threads,
+            scale: attribute("scale")?.clamp(1, 2) as usize,
+            silu: attribute("silu")? != 0,
+            after: After::of(attribute("after")?),
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
+        // Axes whose length nobody knows yet have the names that the graph gave them: without a name ONNX Runtime takes all unknown
+        // lengths for the same one.
+        let inputs = context.inputs();
+        let Some(ValueType::Tensor { ty, shape, .. }) = inputs.first() else {
+            return Ok(());
+        };
+        let scale = context.attr::<i64>("scale")?;
+        let known = |axis: usize, factor: i64| shape.get(axis).map_or(-1, |length| (length * factor).max(-1));
+        let shape: Vec<i64> = vec![
+            known(0, 1),
+            context.attr::<i64>("channels")?,
+            known(2, scale),
+            known(3, scale),
+        ];
+        let name = |axis: usize, what: &str| match shape[axis] {
+            -1 => context.attr::<String>(what),
+            _ => Ok(String::new()),
+        };
+        let names = [name(0, "n")?, String::new(), name(2, "height")?, name(3, "width")?];
+        context.set_output(
+            0,
+            &ValueType::Tensor {
+                ty: *ty,
+                shape: shape.into(),
+                dimension_symbols: SymbolicDimensions::new(names),
+            },
+        )
+    }
+}
+
+/// Runs `work(0)` to `work(n - 1)` on so many threads of its own: a graph that is being loaded lends none.
+fn apart(threads: usize, n: usize, work: &(dyn Fn(usize) + Sync)) {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let run = || {
+        loop {
+            let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if at >= n {
+                return;
+            }
+            work(at);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(n) {
+            scope.spawn(run);
+        }
+        run();
+    });
+}
+
+struct ConvolutionKernel {
+    kernels: Kernels,
+    rooms: Rooms,
+    threads: usize,
+    scale: usize,
+    silu: bool,
+    after: After,
+}
+
+impl Kernel for ConvolutionKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let (from, to) = self.kernels.channels();
+        let x = context.input(0)?.ok_or_else(|| wrong("there is no picture"))?;
+        let (shape, x) = numbers(&x)?;
+        let &[n, channels, height, width] = &shape[..] else {
+            return Err(wrong("what it looks at is no picture"));
+        };
+        if channels != from || x.len() != n * from * height * width {
+            return Err(wrong("its kernels are for other channels"));
+        }
+        let size = [n, to, height * self.scale, width * self.scale];
+        let all: usize = size.iter().product();
+        let given = |place: usize, allowed: &[usize]| -> Result<Option<ValueRef<'_>>> {
+            let Some(value) = (place < context.num_inputs()?)
+                .then(|| context.input(place))
+                .transpose()?
+                .flatten()
+            else {
+                return Ok(None);
+            };
+            let length = numbers(&value)?.1.len();
+            if allowed.contains(&length) {
+                Ok(Some(value))
+            } else {
+                Err(wrong("what comes with the picture has another size"))
+            }
+        };
+        let (bias, norm, past) = (given(2, &[to, n * to])?, given(3, &[n * 2 * from])?, given(4, &[all])?);
+        let bias = bias.as_ref().map(numbers).transpose()?;
+        let norm = norm.as_ref().map(numbers).transpose()?;
+        let past = past.as_ref().map(numbers).transpose()?;
+        let mut out = context
+            .output(0, size.map(|d| d as i64).to_vec())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        if all == 0 {
+            return Ok(());
+        }
+        let layer = Layer {
+            x,
+            n,
+            height,
+            width,
+            scale: self.scale,
+            kernels: &self.kernels,
+            norm: norm.as_ref().map(|(_, data)| *data),
+            silu: self.silu,
+            bias: bias.as_ref().map(|(_, data)| *data),
+            past: past.as_ref().map(|(_, data)| *data),
+            after: self.after,
+        };
+        let mut ran = Ok(());
+        layer.run(out, &self.rooms, self.threads, |n, work| {
+            ran = context.par_for(n, n, work)
+        });
+        ran
+    }
+}
+
+struct GroupScale;
+
+impl Operator for GroupScale {
+    type Kernel<'k> = GroupScaleKernel;
+
+    fn name(&self) -> &str {
+        GROUP_SCALE
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [FLOATS; 3].map(OperatorInput::required)
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        Ok(GroupScaleKernel {
+            groups: context.get::<i64>("groups").ok_or_else(|| wrong("no groups"))?.max(1) as usize,
+            epsilon: context.get::<f32>("epsilon").ok_or_else(|| wrong("no ε"))?,
+        })
+    }
+}
+
+struct GroupScaleKernel {
+    groups: usize,
+    epsilon: f32,
+}
+
+impl Kernel for GroupScaleKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let input = |place| context.input(place)?.ok_or_else(|| wrong("an input is missing"));
+        let (x, weight, bias) = (input(0)?, input(1)?, input(2)?);
+        let ((shape, x), (_, weight), (_, bias)) = (numbers(&x)?, numbers(&weight)?, numbers(&bias)?);
+        let (n, channels) = (shape[0], shape.get(1).copied().unwrap_or(0));
+        if channels == 0 || channels % self.groups != 0 || weight.len() != channels || bias.len() != channels {
+            return Err(wrong("its weights are for other channels"));
+        }
+        let mut out = context
+            .output(0, [n as i64, 2, channels as i64].to_vec())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        let mut ran = Ok(());
+        groups::scales(
+            x,
+            (n, channels, self.groups),
+            self.epsilon,
+            (weight, bias),
+            out,
+            |n, work| {
+                ran = context.par_for(n, n, work);
+            },
+        );
+        ran
+    }
+}
