@@ -229,7 +229,7 @@ impl AudioLdm {
         let vae = autoencoder::Config::read(&at("vae"))?;
         autoencoder::decoder(&Checkpoint::open(&at("vae"))?, &vae, Convolutions::default())?;
         let vocoder = vocoder::Config::read(&at("vocoder"))?;
-        vocoder::graph(&Checkpoint::open(&at("vocoder"))?, &vocoder)?;
+        vocoder::graph(&Checkpoint::open(&at("vocoder"))?, &vocoder, Convolutions::default())?;
         let factor = vae.factor();
         if vae.latent_channels != unet.in_channels || unet.in_channels != unet.out_channels || vae.out_channels != 1 {
             let reason = "its U-Net and its autoencoder have different channels: are they of one checkpoint?";

@@ -53,7 +53,7 @@ fn saved(name: &str, family: Family) -> (Fixture, tempfile::TempDir) {
     let vae = |w: &Wanted, f: &Path| {
         autoencoder::decoder(w, &autoencoder::Config::read(f)?, Convolutions::default()).map(drop)
     };
-    let sing = |w: &Wanted, f: &Path| vocoder::graph(w, &vocoder::Config::read(f)?).map(drop);
+    let sing = |w: &Wanted, f: &Path| vocoder::graph(w, &vocoder::Config::read(f)?, Convolutions::default()).map(drop);
     let draw = |w: &Wanted, f: &Path| {
         unet::graph(w, &unet::Config::read(f, family.looks())?, Convolutions::default()).map(drop)
     };

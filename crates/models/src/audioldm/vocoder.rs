@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::error::ModelError;
-use crate::graph::{Conv1d, Finished, Graph, Value};
+use crate::graph::{Conv1d, Convolutions, Finished, Graph, Value};
 use crate::onnx::{Attribute, Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -126,7 +126,7 @@ impl Vocoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config)?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -169,14 +169,15 @@ fn conv(
     name: &str,
     (from, to): (usize, usize),
     shape: Conv1d,
+    around: (f32, Option<&Value>),
 ) -> Result<Value, ModelError> {
     let kernel = kernel(g, name, [to, from, shape.kernel])?;
-    g.conv1d_of(x, &kernel, Some((name, to)), shape)
+    g.convolve_along(x, (&kernel, name), (from, to), shape, around)
 }
 
 /// Its graph: `mel` (N × frames × bands) to `sound` (N × 1 × samples).
-pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).convolving(by);
     let bands = config.model_in_dim;
     let mut x = g.input(
         "mel",
@@ -191,7 +192,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
     let x = g.transpose(&x, &[0, 2, 1]);
     let x = g.unsqueeze(&x, &[2]);
     let mut from = config.upsample_initial_channel;
-    let mut x = conv(&mut g, &x, "conv_pre", (bands, from), Conv1d::same(7, 1))?;
+    let mut x = conv(&mut g, &x, "conv_pre", (bands, from), Conv1d::same(7, 1), (1.0, None))?;
     let blocks = config.resblock_kernel_sizes.len();
     for (i, (stride, size)) in config
         .upsample_rates
@@ -226,8 +227,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
         };
     }
     // PyTorch's own slope here, whatever the configuration says.
-    let x = g.leaky_relu(&x, 0.01);
-    let x = conv(&mut g, &x, "conv_post", (from, 1), Conv1d::same(7, 1))?;
+    let x = conv(&mut g, &x, "conv_post", (from, 1), Conv1d::same(7, 1), (0.01, None))?;
     let x = g.tanh(&x);
     let x = g.squeeze(&x, &[2]);
     g.output("sound", &x);
@@ -244,23 +244,16 @@ fn residual(
 ) -> Result<Value, ModelError> {
     let mut x = x.clone();
     for (i, dilation) in dilations.iter().enumerate() {
-        let y = g.leaky_relu(&x, slope);
+        let (name1, name2) = (format!("{at}.convs1.{i}"), format!("{at}.convs2.{i}"));
         let y = conv(
             g,
-            &y,
-            &format!("{at}.convs1.{i}"),
+            &x,
+            &name1,
             (width, width),
             Conv1d::same(size, *dilation),
+            (slope, None),
         )?;
-        let y = g.leaky_relu(&y, slope);
-        let y = conv(
-            g,
-            &y,
-            &format!("{at}.convs2.{i}"),
-            (width, width),
-            Conv1d::same(size, 1),
-        )?;
-        x = g.add(&x, &y);
+        x = conv(g, &y, &name2, (width, width), Conv1d::same(size, 1), (slope, Some(&x)))?;
     }
     Ok(x)
 }

@@ -3,7 +3,7 @@
 mod activation;
 mod attention;
 mod conv;
-mod conv3;
+mod convolve;
 mod dense;
 mod norm;
 mod size;
@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use attention::{Attention, Heads};
 #[allow(unused_imports, reason = "what models choose from")]
 pub(crate) use conv::{Conv, Conv1d};
-pub(crate) use conv3::{Around, Convolutions, Normed};
+pub(crate) use convolve::{Around, Convolutions, Normed};
 
 use crate::checkpoint::Weights;
 use crate::error::ModelError;

@@ -1,11 +1,10 @@
 //! A convolution of 3 × 3, stride 1, padded by 1, with what comes before and after it in the same pass: the scale and shift of a norm and a
 //! SiLU before; a bias, another picture added and a rectifier after. What flows between them is never written down.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::After;
 use super::lanes::{Arithmetic, Work, each, exponential, widest};
 use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::rooms::Rooms;
 use super::shared::Shared;
 use super::winograd::{POINTS, REACH, TILE, kernels_to_points, points_to_tiles, tiles_to_points};
 
@@ -94,12 +93,9 @@ pub(super) struct Layer<'a> {
     pub(super) after: After,
 }
 
-/// Room that threads compute in, kept from run to run.
+/// Room that a thread computes in.
 #[derive(Debug, Default)]
-pub(super) struct Rooms(Mutex<Vec<Room>>);
-
-#[derive(Debug, Default)]
-struct Room {
+pub(super) struct Room {
     /// Numbers of a channel, row by row of the tiles, column by column, tile by tile.
     seen: Vec<Lane>,
     line: Vec<f32>,
@@ -127,7 +123,7 @@ impl Layer<'_> {
     pub(super) fn run(
         &self,
         out: &mut [f32],
-        rooms: &Rooms,
+        rooms: &Rooms<Room>,
         threads: usize,
         spread: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
     ) {
@@ -136,21 +132,16 @@ impl Layer<'_> {
         let each = all.div_ceil(threads.max(1)).next_multiple_of(COLUMNS).min(TILES);
         let out = Shared::new(out);
         spread(all.div_ceil(each), &|block| {
-            let mut room = rooms
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop()
-                .unwrap_or_default();
             let runs = self.runs(block * each, ((block + 1) * each).min(all));
-            widest(Block {
-                layer: self,
-                runs: &runs,
-                columns: each / COLUMNS,
-                room: &mut room,
-                out: &out,
+            rooms.within(|room| {
+                widest(Block {
+                    layer: self,
+                    runs: &runs,
+                    columns: each / COLUMNS,
+                    room,
+                    out: &out,
+                });
             });
-            rooms.0.lock().unwrap_or_else(PoisonError::into_inner).push(room);
         });
     }
 
@@ -386,6 +377,118 @@ fn tell<A: Arithmetic>(
             // SAFETY: no other block has these tiles.
             #[expect(unsafe_code, reason = "threads write tiles of their own")]
             unsafe { out.part(at, inside) }.copy_from_slice(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(count: usize, salt: u32) -> Vec<f32> {
+        let mut state = salt.wrapping_mul(2_654_435_769).wrapping_add(1);
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 16_777_216.0 - 0.5
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// By the definition, in double precision.
+    fn slowly(layer: &Layer<'_>, weights: &[f32], (from, to): (usize, usize)) -> Vec<f64> {
+        let (height, width) = layer.size();
+        let seen = |n: usize, channel: usize, y: usize, x: usize| {
+            let at = (n * from + channel) * layer.height * layer.width;
+            let mut seen = f64::from(layer.x[at + y / layer.scale * layer.width + x / layer.scale]);
+            if let Some(norm) = layer.norm {
+                let (by, plus) = (norm[n * 2 * from + channel], norm[n * 2 * from + from + channel]);
+                seen = seen * f64::from(by) + f64::from(plus);
+                if layer.silu {
+                    seen /= 1.0 + (-seen).exp();
+                }
+            }
+            seen
+        };
+        let mut out = Vec::new();
+        for n in 0..layer.n {
+            for channel in 0..to {
+                for y in 0..height {
+                    for x in 0..width {
+                        let bias = layer
+                            .bias
+                            .map_or(0.0, |bias| bias[channel + if bias.len() > to { n * to } else { 0 }]);
+                        let mut sum = f64::from(bias + layer.past.map_or(0.0, |past| past[out.len()]));
+                        for from_channel in 0..from {
+                            for tap in 0..9 {
+                                let (y, x) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));
+                                if y < height && x < width {
+                                    let weight = weights[(channel * from + from_channel) * 9 + tap];
+                                    sum += seen(n, from_channel, y, x) * f64::from(weight);
+                                }
+                            }
+                        }
+                        out.push(match layer.after {
+                            After::Nothing => sum,
+                            After::Rectified => sum.max(0.0),
+                            After::Silu => sum / (1.0 + (-sum).exp()),
+                        });
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_convolution_differs_from_its_definition_or_with_the_threads() {
+        // Sizes below a tile, of tiles exactly, a pixel beyond, and so wide that rows are cut; channels below and beyond a panel.
+        for (place, (n, from, to, height, width)) in [
+            (1, 1, 1, 1, 1),
+            (2, 3, 7, 3, 2),
+            (1, 5, 13, 4, 8),
+            (2, 17, 6, 5, 9),
+            (3, 2, 49, 13, 17),
+            (1, 4, 5, 6, 211),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for scale in [1, 2] {
+                let weights = drawn(from * to * 9, 1);
+                let kernels = Kernels::of(&weights, (from, to), |n, work| (0..n).for_each(work));
+                let (x, norm) = (drawn(n * from * height * width, 2), drawn(n * 2 * from, 3));
+                let all = n * to * height * scale * width * scale;
+                let (bias, each_bias, past) = (drawn(to, 4), drawn(n * to, 5), drawn(all, 6));
+                let full = (place + scale) % 2 == 0;
+                let layer = Layer {
+                    x: &x,
+                    n,
+                    height,
+                    width,
+                    scale,
+                    kernels: &kernels,
+                    norm: full.then_some(&norm[..]),
+                    silu: place % 3 == 0,
+                    bias: Some(if full { &each_bias[..] } else { &bias }),
+                    past: (place % 2 == 0).then_some(&past[..]),
+                    after: [After::Nothing, After::Rectified, After::Silu][place % 3],
+                };
+                let exact = slowly(&layer, &weights, (from, to));
+                let (mut once, mut twice) = (vec![0.0; all], vec![0.0; all]);
+                layer.run(&mut once, &Rooms::default(), 1, |n, work| (0..n).for_each(work));
+                let rooms = Rooms::default();
+                layer.run(&mut twice, &rooms, 3, |n, work| (0..n).rev().for_each(work));
+                assert_eq!(once, twice, "{place}: with other threads");
+                // Rooms are used again, whatever lies in them.
+                layer.run(&mut twice, &rooms, 3, |n, work| (0..n).for_each(work));
+                assert_eq!(once, twice, "{place}: a second time");
+                for (ours, exact) in once.iter().zip(exact) {
+                    assert!(
+                        (f64::from(*ours) - exact).abs() < 2e-5,
+                        "{place}, {scale}: {ours} {exact}"
+                    );
+                }
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Operators of our own inside ONNX Runtime, for what its processor kernels leave on the table: convolutions of 3 × 3 with a quarter of the
 //! products, and the norms before them. Graphs ask for them in the domain `synchresis` ([`crate::graph::Graph::convolve`]).
 
+mod conv1;
 mod conv3;
 mod groups;
 mod lanes;
 mod product;
+mod rooms;
 mod shared;
 mod winograd;
 
@@ -15,13 +17,19 @@ use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorDom
 use ort::value::{SymbolicDimensions, TensorElementType, ValueRef, ValueType};
 use ort::{Error, Result};
 
-use conv3::{Kernels, Layer, Rooms};
+use conv3::{Kernels, Layer};
+use rooms::Rooms;
+
+pub(crate) use conv1::MOST_TAPS;
 
 /// The domain of our operators.
 pub(crate) const DOMAIN: &str = "synchresis";
 /// A convolution of 3 × 3: picture, kernels (known), bias, norm (N × 2 × channels), what is added. Attributes `channels`,
 /// `n`, `height` and `width` (of the results: a number and names), `scale`, `silu`, `after`.
 pub(crate) const CONVOLUTION: &str = "Convolution3";
+/// A convolution along the last axis of N × channels × 1 × length, which stays as long as it is: signal, kernels (known), bias, what is added.
+/// Attributes as above, `dilation` and `slope`.
+pub(crate) const CONVOLUTION_ALONG: &str = "Convolution1";
 /// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
 pub(crate) const GROUP_SCALE: &str = "GroupScale";
 
@@ -55,6 +63,7 @@ pub(crate) fn domain(threads: usize) -> Result<Arc<OperatorDomain>> {
     Ok(Arc::new(
         OperatorDomain::new(DOMAIN)?
             .add(Convolution { threads })?
+            .add(ConvolutionAlong { threads })?
             .add(GroupScale)?,
     ))
 }
@@ -69,6 +78,22 @@ fn numbers<'v>(value: &'v ValueRef<'_>) -> Result<(Vec<usize>, &'v [f32])> {
 
 fn wrong(what: &str) -> Error {
     Error::new(format!("{DOMAIN}: {what}"))
+}
+
+/// An input that may be missing, of one of these lengths.
+fn given<'c>(context: &'c ComputeContext, place: usize, allowed: &[usize]) -> Result<Option<ValueRef<'c>>> {
+    if place >= context.num_inputs()? {
+        return Ok(None);
+    }
+    let Some(value) = context.input(place)? else {
+        return Ok(None);
+    };
+    let length = numbers(&value)?.1.len();
+    if allowed.contains(&length) {
+        Ok(Some(value))
+    } else {
+        Err(wrong("what comes beside has another size"))
+    }
 }
 
 struct Convolution {
@@ -116,34 +141,35 @@ impl Operator for Convolution {
     }
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
-        // Axes whose length nobody knows yet have the names that the graph gave them: without a name ONNX Runtime takes all unknown
-        // lengths for the same one.
-        let inputs = context.inputs();
-        let Some(ValueType::Tensor { ty, shape, .. }) = inputs.first() else {
-            return Ok(());
-        };
         let scale = context.attr::<i64>("scale")?;
-        let known = |axis: usize, factor: i64| shape.get(axis).map_or(-1, |length| (length * factor).max(-1));
-        let shape: Vec<i64> = vec![
-            known(0, 1),
-            context.attr::<i64>("channels")?,
-            known(2, scale),
-            known(3, scale),
-        ];
-        let name = |axis: usize, what: &str| match shape[axis] {
-            -1 => context.attr::<String>(what),
-            _ => Ok(String::new()),
-        };
-        let names = [name(0, "n")?, String::new(), name(2, "height")?, name(3, "width")?];
-        context.set_output(
-            0,
-            &ValueType::Tensor {
-                ty: *ty,
-                shape: shape.into(),
-                dimension_symbols: SymbolicDimensions::new(names),
-            },
-        )
+        size(context, scale)
     }
+}
+
+/// Says how large what comes out is: as large as what goes in, times `scale`.
+fn size(context: &mut ShapeInferenceContext, scale: i64) -> Result<()> {
+    // Axes whose length nobody knows yet have the names that the graph gave them: without a name ONNX Runtime takes all unknown lengths
+    // for the same one.
+    let inputs = context.inputs();
+    let Some(ValueType::Tensor { ty, shape, .. }) = inputs.first() else {
+        return Ok(());
+    };
+    let known = |axis: usize, factor: i64| shape.get(axis).map_or(-1, |length| (length * factor).max(-1));
+    let channels = context.attr::<i64>("channels")?;
+    let shape: Vec<i64> = vec![known(0, 1), channels, known(2, scale), known(3, scale)];
+    let name = |axis: usize, what: &str| match shape[axis] {
+        -1 => context.attr::<String>(what),
+        _ => Ok(String::new()),
+    };
+    let names = [name(0, "n")?, String::new(), name(2, "height")?, name(3, "width")?];
+    context.set_output(
+        0,
+        &ValueType::Tensor {
+            ty: *ty,
+            shape: shape.into(),
+            dimension_symbols: SymbolicDimensions::new(names),
+        },
+    )
 }
 
 /// Runs `work(0)` to `work(n - 1)` on so many threads of its own: a graph that is being loaded lends none.
@@ -168,7 +194,7 @@ fn apart(threads: usize, n: usize, work: &(dyn Fn(usize) + Sync)) {
 
 struct ConvolutionKernel {
     kernels: Kernels,
-    rooms: Rooms,
+    rooms: Rooms<conv3::Room>,
     threads: usize,
     scale: usize,
     silu: bool,
@@ -188,22 +214,11 @@ impl Kernel for ConvolutionKernel {
         }
         let size = [n, to, height * self.scale, width * self.scale];
         let all: usize = size.iter().product();
-        let given = |place: usize, allowed: &[usize]| -> Result<Option<ValueRef<'_>>> {
-            let Some(value) = (place < context.num_inputs()?)
-                .then(|| context.input(place))
-                .transpose()?
-                .flatten()
-            else {
-                return Ok(None);
-            };
-            let length = numbers(&value)?.1.len();
-            if allowed.contains(&length) {
-                Ok(Some(value))
-            } else {
-                Err(wrong("what comes with the picture has another size"))
-            }
-        };
-        let (bias, norm, past) = (given(2, &[to, n * to])?, given(3, &[n * 2 * from])?, given(4, &[all])?);
+        let (bias, norm, past) = (
+            given(context, 2, &[to, n * to])?,
+            given(context, 3, &[n * 2 * from])?,
+            given(context, 4, &[all])?,
+        );
         let bias = bias.as_ref().map(numbers).transpose()?;
         let norm = norm.as_ref().map(numbers).transpose()?;
         let past = past.as_ref().map(numbers).transpose()?;
@@ -226,6 +241,100 @@ impl Kernel for ConvolutionKernel {
             bias: bias.as_ref().map(|(_, data)| *data),
             past: past.as_ref().map(|(_, data)| *data),
             after: self.after,
+        };
+        let mut ran = Ok(());
+        layer.run(out, &self.rooms, self.threads, |n, work| {
+            ran = context.par_for(n, n, work)
+        });
+        ran
+    }
+}
+
+struct ConvolutionAlong {
+    threads: usize,
+}
+
+impl Operator for ConvolutionAlong {
+    type Kernel<'k> = AlongKernel;
+
+    fn name(&self) -> &str {
+        CONVOLUTION_ALONG
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [
+            OperatorInput::required(FLOATS),
+            OperatorInput::required(FLOATS),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(FLOATS),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        let weights = context.constant_input::<ort::value::DynTensorValueType>(1)?;
+        let (shape, data) = weights.try_extract_tensor::<f32>()?;
+        let [to, from, 1, taps] = **shape else {
+            return Err(wrong("its kernels do not lie along a signal"));
+        };
+        Ok(AlongKernel {
+            kernels: conv1::Kernels::of(data, (from as usize, to as usize, taps as usize)),
+            rooms: Rooms::default(),
+            threads: self.threads,
+            dilation: context
+                .get::<i64>("dilation")
+                .ok_or_else(|| wrong("no dilation"))?
+                .max(1) as usize,
+            slope: context.get::<f32>("slope").ok_or_else(|| wrong("no slope"))?,
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
+        size(context, 1)
+    }
+}
+
+struct AlongKernel {
+    kernels: conv1::Kernels,
+    rooms: Rooms<conv1::Room>,
+    threads: usize,
+    dilation: usize,
+    slope: f32,
+}
+
+impl Kernel for AlongKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let (from, to) = self.kernels.channels();
+        let x = context.input(0)?.ok_or_else(|| wrong("there is no signal"))?;
+        let (shape, x) = numbers(&x)?;
+        let &[n, channels, 1, length] = &shape[..] else {
+            return Err(wrong("what it listens to is no signal"));
+        };
+        if channels != from || x.len() != n * from * length {
+            return Err(wrong("its kernels are for other channels"));
+        }
+        let (bias, past) = (given(context, 2, &[to])?, given(context, 3, &[n * to * length])?);
+        let bias = bias.as_ref().map(numbers).transpose()?;
+        let past = past.as_ref().map(numbers).transpose()?;
+        let mut out = context
+            .output(0, [n, to, 1, length].map(|d| d as i64).to_vec())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        if out.is_empty() {
+            return Ok(());
+        }
+        let layer = conv1::Layer {
+            x,
+            n,
+            length,
+            dilation: self.dilation,
+            kernels: &self.kernels,
+            slope: self.slope,
+            bias: bias.as_ref().map(|(_, data)| *data),
+            past: past.as_ref().map(|(_, data)| *data),
         };
         let mut ran = Ok(());
         layer.run(out, &self.rooms, self.threads, |n, work| {

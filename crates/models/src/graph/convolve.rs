@@ -1,9 +1,9 @@
 //! Convolutions of 3 × 3 by our own operator, with the norm before them and the sum after them in the same pass, and the same by
 //! ONNX Runtime's where another device computes.
 
-use super::{Conv, Graph, Value};
+use super::{Conv, Conv1d, Graph, Value};
 use crate::error::ModelError;
-use crate::kernels::{self, After};
+use crate::kernels::{self, After, MOST_TAPS};
 use crate::onnx::Attribute;
 
 /// The most kernels of a layer that are kept at 36 points instead of nine. Layers with more look at pictures so small that reading four
@@ -149,6 +149,45 @@ impl Graph<'_> {
         let y = self.own(kernels::CONVOLUTION, &inputs, &attributes);
         self.sized(&y, to);
         Ok(y)
+    }
+
+    /// A convolution along N × from × 1 × length, which stays as long, with a kernel (to × from × 1 × taps) and `name`.bias: over what a
+    /// leaky rectifier of `slope` makes of `x`, and added to `past`.
+    pub(crate) fn convolve_along(
+        &mut self,
+        x: &Value,
+        (kernel, name): (&Value, &str),
+        (from, to): (usize, usize),
+        conv: Conv1d,
+        (slope, past): (f32, Option<&Value>),
+    ) -> Result<Value, ModelError> {
+        let stays = conv.stride == 1 && conv.groups == 1 && 2 * conv.padding == (conv.kernel - 1) * conv.dilation;
+        let fits = conv.kernel <= MOST_TAPS && conv.kernel % 2 == 1 && from >= FEWEST_CHANNELS && to >= FEWEST_CHANNELS;
+        if self.convolutions == Convolutions::Ours && stays && fits {
+            let bias = self.weight(&format!("{name}.bias"), &[to])?;
+            let (height, width) = self.size_names();
+            let attributes = [
+                ("channels", Attribute::Int(to as i64)),
+                ("n", Attribute::Text("n")),
+                ("height", Attribute::Name(height)),
+                ("width", Attribute::Name(width)),
+                ("dilation", Attribute::Int(conv.dilation as i64)),
+                ("slope", Attribute::Float(slope)),
+            ];
+            let none = Self::nothing();
+            let inputs = [x, kernel, &bias, past.unwrap_or(&none)];
+            return Ok(self.own(kernels::CONVOLUTION_ALONG, &inputs, &attributes));
+        }
+        let y = if slope < 1.0 {
+            self.leaky_relu(x, slope)
+        } else {
+            x.clone()
+        };
+        let y = self.conv1d_of(&y, kernel, Some((name, to)), conv)?;
+        Ok(match past {
+            Some(past) => self.add(past, &y),
+            None => y,
+        })
     }
 
     /// N × 2 × channels: what a group norm multiplies each channel by, and what it adds then.
