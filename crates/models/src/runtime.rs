@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session};
@@ -31,6 +32,7 @@ pub struct Runtime {
     device: Device,
     memory: Option<u64>,
     packs: bool,
+    arena: bool,
 }
 
 impl Runtime {
@@ -49,6 +51,7 @@ impl Runtime {
                 device: Device::Cpu,
                 memory: None,
                 packs: true,
+                arena: true,
             });
         }
         let tried = || {
@@ -85,6 +88,7 @@ impl Runtime {
             device: Device::Cpu,
             memory: None,
             packs: true,
+            arena: true,
         })
     }
 
@@ -116,6 +120,14 @@ impl Runtime {
             Device::Cpu => Convolutions::Ours,
             _ => Convolutions::Library,
         }
+    }
+
+    /// For models whose pictures are large and few: what a layer leaves goes back at once, where an arena would keep a half as much again for
+    /// what comes later.
+    #[must_use]
+    pub(crate) fn for_large_pictures(mut self) -> Self {
+        self.arena = false;
+        self
     }
 
     /// Bytes that models may take.
@@ -166,6 +178,8 @@ impl Runtime {
             };
             if let Some(provider) = &provider {
                 builder = builder.with_execution_providers([provider.clone()])?;
+            } else if !self.arena {
+                builder = builder.with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])?;
             }
             Ok(builder)
         };

@@ -100,6 +100,7 @@ impl Decoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
+        let runtime = runtime.clone().for_large_pictures();
         let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
@@ -144,6 +145,7 @@ impl Encoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
+        let runtime = runtime.clone().for_large_pictures();
         let net = runtime.session(&encoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
@@ -183,7 +185,7 @@ fn input(g: &mut Graph<'_>, name: &str, channels: usize) -> Value {
 
 /// The decoder's graph: `latents` to `picture`.
 pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
     let latent = config.latent_channels;
     let mut x = input(&mut g, "latents", latent);
     if config.use_post_quant_conv {
@@ -218,7 +220,7 @@ pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) 
 
 /// The encoder's graph: `picture` to `moments`, means and logarithms of variances.
 pub(crate) fn encoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
     let widths = &config.block_out_channels;
     let mut from = widths[0];
     let x = input(&mut g, "picture", config.in_channels);

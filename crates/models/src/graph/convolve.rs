@@ -6,18 +6,20 @@ use crate::error::ModelError;
 use crate::kernels::{self, After, MOST_TAPS};
 use crate::onnx::Attribute;
 
-/// The most kernels of a layer that are kept at 36 points instead of nine. Layers with more look at pictures so small that reading four
-/// times as many weights takes as long as the products that are saved.
-const MOST_KERNELS: usize = 400_000;
+/// The most kernels of a layer that our operator takes where it keeps them at 36 points instead of nine, and where it brings them there in
+/// every run. Layers with more look at pictures so small that reading and making those takes as long as the products that are saved.
+const MOST_KERNELS: (usize, usize) = (400_000, 2_000_000);
 /// The fewest channels that are worth bringing to the points.
 const FEWEST_CHANNELS: usize = 16;
 
 /// Who computes convolutions of 3 × 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Convolutions {
-    /// Our operator, on the processor.
+    /// Our operator, on the processor: each layer keeps its kernels as it needs them, in four times the room.
     #[default]
     Ours,
+    /// The same with kernels brought to the points in every run, for what runs seldom or is large.
+    OursSparing,
     /// Whatever the device has.
     Library,
 }
@@ -46,6 +48,16 @@ pub(crate) struct Around<'v> {
     pub(crate) after: After,
 }
 
+impl Convolutions {
+    /// Sparing with memory.
+    pub(crate) fn sparing(self) -> Self {
+        match self {
+            Self::Ours => Self::OursSparing,
+            other => other,
+        }
+    }
+}
+
 impl Graph<'_> {
     /// `by` computes the convolutions from here on.
     pub(crate) fn convolving(mut self, by: Convolutions) -> Self {
@@ -55,10 +67,14 @@ impl Graph<'_> {
 
     /// Whether our operator computes this one.
     pub(super) fn ours(&self, (from, to): (usize, usize), conv: Conv) -> bool {
-        self.convolutions == Convolutions::Ours
-            && (conv.kernel, conv.stride, conv.padding, conv.groups) == (3, 1, 1, 1)
+        let most = match self.convolutions {
+            Convolutions::Library => return false,
+            Convolutions::Ours => MOST_KERNELS.0,
+            Convolutions::OursSparing => MOST_KERNELS.1,
+        };
+        (conv.kernel, conv.stride, conv.padding, conv.groups) == (3, 1, 1, 1)
             && from >= FEWEST_CHANNELS
-            && from * to <= MOST_KERNELS
+            && from * to <= most
     }
 
     /// A convolution of 3 × 3 of `name`.weight and `name`.bias over `x`, and what is around it.
@@ -144,6 +160,10 @@ impl Graph<'_> {
             ("scale", Attribute::Int(if around.twice { 2 } else { 1 })),
             ("silu", Attribute::Int(i64::from(around.normed.is_some()))),
             ("after", Attribute::Int(around.after as i64)),
+            (
+                "keep",
+                Attribute::Int(i64::from(self.convolutions == Convolutions::Ours)),
+            ),
         ];
         let inputs = [x, kernel, &bias, &norm, around.past.unwrap_or(&none)];
         let y = self.own(kernels::CONVOLUTION, &inputs, &attributes);
@@ -163,7 +183,7 @@ impl Graph<'_> {
     ) -> Result<Value, ModelError> {
         let stays = conv.stride == 1 && conv.groups == 1 && 2 * conv.padding == (conv.kernel - 1) * conv.dilation;
         let fits = conv.kernel <= MOST_TAPS && conv.kernel % 2 == 1 && from >= FEWEST_CHANNELS && to >= FEWEST_CHANNELS;
-        if self.convolutions == Convolutions::Ours && stays && fits {
+        if self.convolutions != Convolutions::Library && stays && fits {
             let bias = self.weight(&format!("{name}.bias"), &[to])?;
             let (height, width) = self.size_names();
             let attributes = [

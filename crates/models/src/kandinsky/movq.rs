@@ -100,6 +100,7 @@ impl Movq {
     pub(super) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
+        let runtime = runtime.clone().for_large_pictures();
         let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
         Ok(Self { config, net })
     }
@@ -184,7 +185,7 @@ impl Latents {
 
 /// Its graph: `latents` to `picture`.
 pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
     let (latent, embedded) = (config.latent_channels, config.embedded());
     let shape = [
         Dim::Named("n"),

@@ -339,7 +339,7 @@ impl Sight<'_> {
 
 /// Its graph.
 pub(super) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
     let n = Dim::Named("n");
     let shape = [
         n,

@@ -26,48 +26,76 @@ pub(super) struct Kernels {
 }
 
 impl Kernels {
-    /// From `to` × `from` × 3 × 3; `spread` as in [`Layer::run`].
+    /// From `to` × `from` × 3 × 3, in the room of others that are no longer needed; `spread` as in [`Layer::run`].
     pub(super) fn of(
         weights: &[f32],
         (from, to): (usize, usize),
+        room: Vec<Left>,
         spread: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
     ) -> Self {
         let blocks = to.div_ceil(OUTS);
-        let each = POINTS * PANELS * from;
-        let mut panels = vec![[0.0; ROWS]; blocks * each];
+        let (step, mut panels) = (Self::step(from), room);
+        let each = POINTS * step;
+        // Whatever lies there is written over; rows that nobody writes nobody reads.
+        panels.resize(blocks * each, [0.0; ROWS]);
         let shared = Shared::new(panels.as_flattened_mut());
         let (kernels, _) = weights.as_chunks::<9>();
         spread(blocks, &|block| {
             // SAFETY: one call a block.
             #[expect(unsafe_code, reason = "threads write blocks of their own")]
             let panels = unsafe { shared.part(block * each * ROWS, each * ROWS) };
-            for panel in 0..OUTS.min(to - block * OUTS).div_ceil(ROWS) {
-                let first = block * OUTS + panel * ROWS;
-                for channel in 0..from {
-                    // Rows beyond the last are what they were: nought.
-                    let rows: [&[f32; 9]; ROWS] = std::array::from_fn(|row| {
-                        if first + row < to {
-                            &kernels[(first + row) * from + channel]
-                        } else {
-                            &[0.0; 9]
-                        }
-                    });
-                    for (point, values) in kernels_to_points(rows).into_iter().enumerate() {
-                        panels[((point * PANELS + panel) * from + channel) * ROWS..][..ROWS].copy_from_slice(&values);
-                    }
-                }
-            }
+            let first = block * OUTS;
+            widest(Bring {
+                kernels: &kernels[first * from..to.min(first + OUTS) * from],
+                from,
+                panels,
+            });
         });
         Self { from, to, panels }
     }
 
-    pub(super) fn channels(&self) -> (usize, usize) {
-        (self.from, self.to)
+    /// Its room, for others.
+    pub(super) fn room(self) -> Vec<Left> {
+        self.panels
+    }
+
+    /// From point to point: a little more than its panels, so that the points of a kernel do not fall on each other in the cache.
+    fn step(from: usize) -> usize {
+        PANELS * from + 8
     }
 
     /// Panels of a block at a point.
     fn at(&self, block: usize, point: usize) -> &[Left] {
-        &self.panels[(block * POINTS + point) * PANELS * self.from..][..PANELS * self.from]
+        &self.panels[(block * POINTS + point) * Self::step(self.from)..][..PANELS * self.from]
+    }
+}
+
+/// Brings the kernels of a block to the points.
+struct Bring<'a> {
+    kernels: &'a [[f32; 9]],
+    from: usize,
+    panels: &'a mut [f32],
+}
+
+impl Work for Bring<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let (from, step) = (self.from, Kernels::step(self.from));
+        for (panel, rows) in self.kernels.chunks(ROWS * from).enumerate() {
+            for channel in 0..from {
+                // Lanes beyond the last row stay nought.
+                let mut lanes = [[0.0; 8]; 9];
+                for (row, kernels) in rows.chunks_exact(from).enumerate() {
+                    for (lane, tap) in lanes.iter_mut().zip(&kernels[channel]) {
+                        lane[row] = *tap;
+                    }
+                }
+                kernels_to_points::<A>(&lanes, |point, values| {
+                    let at = (point * step + panel * from + channel) * ROWS;
+                    self.panels[at..][..ROWS].copy_from_slice(&values[..ROWS]);
+                });
+            }
+        }
     }
 }
 
@@ -87,10 +115,19 @@ pub(super) struct Layer<'a> {
     pub(super) silu: bool,
     /// One each channel of the results, or N × channels.
     pub(super) bias: Option<&'a [f32]>,
-    /// As large as the results, and added to them.
-    pub(super) past: Option<&'a [f32]>,
+    /// What the results are added to.
+    pub(super) past: Past<'a>,
     /// What is done to each result in the end.
     pub(super) after: After,
+}
+
+/// A picture as large as the results.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Past<'a> {
+    None,
+    Of(&'a [f32]),
+    /// It lies where the results will.
+    Here,
 }
 
 /// Room that a thread computes in.
@@ -186,7 +223,7 @@ impl Work for Block<'_> {
             room,
             out,
         } = self;
-        let (from, to) = layer.kernels.channels();
+        let Kernels { from, to, .. } = *layer.kernels;
         let Room {
             seen,
             line,
@@ -360,10 +397,16 @@ fn tell<A: Arithmetic>(
                 fours[tile..][..8].copy_from_slice(&eight);
             }
             let line = &mut line[..inside];
-            if let Some(past) = layer.past {
-                for (x, past) in line.iter_mut().zip(&past[at..][..inside]) {
-                    *x += past;
-                }
+            // SAFETY: no other block has these tiles.
+            #[expect(unsafe_code, reason = "threads write tiles of their own")]
+            let out = unsafe { out.part(at, inside) };
+            let past = match layer.past {
+                Past::None => &[],
+                Past::Of(past) => &past[at..][..inside],
+                Past::Here => &*out,
+            };
+            for (x, past) in line.iter_mut().zip(past) {
+                *x += past;
             }
             match layer.after {
                 After::Nothing => {}
@@ -374,9 +417,7 @@ fn tell<A: Arithmetic>(
                 }
                 After::Silu => silu::<A>(line),
             }
-            // SAFETY: no other block has these tiles.
-            #[expect(unsafe_code, reason = "threads write tiles of their own")]
-            unsafe { out.part(at, inside) }.copy_from_slice(line);
+            out.copy_from_slice(line);
         }
     }
 }
@@ -417,7 +458,12 @@ mod tests {
                         let bias = layer
                             .bias
                             .map_or(0.0, |bias| bias[channel + if bias.len() > to { n * to } else { 0 }]);
-                        let mut sum = f64::from(bias + layer.past.map_or(0.0, |past| past[out.len()]));
+                        let mut sum = f64::from(
+                            bias + match layer.past {
+                                Past::Of(past) => past[out.len()],
+                                _ => 0.0,
+                            },
+                        );
                         for from_channel in 0..from {
                             for tap in 0..9 {
                                 let (y, x) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));
@@ -455,7 +501,7 @@ mod tests {
         {
             for scale in [1, 2] {
                 let weights = drawn(from * to * 9, 1);
-                let kernels = Kernels::of(&weights, (from, to), |n, work| (0..n).for_each(work));
+                let kernels = Kernels::of(&weights, (from, to), Vec::new(), |n, work| (0..n).for_each(work));
                 let (x, norm) = (drawn(n * from * height * width, 2), drawn(n * 2 * from, 3));
                 let all = n * to * height * scale * width * scale;
                 let (bias, each_bias, past) = (drawn(to, 4), drawn(n * to, 5), drawn(all, 6));
@@ -470,7 +516,10 @@ mod tests {
                     norm: full.then_some(&norm[..]),
                     silu: place % 3 == 0,
                     bias: Some(if full { &each_bias[..] } else { &bias }),
-                    past: (place % 2 == 0).then_some(&past[..]),
+                    past: match place % 2 {
+                        0 => Past::Of(&past),
+                        _ => Past::None,
+                    },
                     after: [After::Nothing, After::Rectified, After::Silu][place % 3],
                 };
                 let exact = slowly(&layer, &weights, (from, to));
@@ -482,6 +531,16 @@ mod tests {
                 // Rooms are used again, whatever lies in them.
                 layer.run(&mut twice, &rooms, 3, |n, work| (0..n).for_each(work));
                 assert_eq!(once, twice, "{place}: a second time");
+                if place % 2 == 0 {
+                    // What it is added to may lie where it goes.
+                    twice.copy_from_slice(&past);
+                    let layer = Layer {
+                        past: Past::Here,
+                        ..layer
+                    };
+                    layer.run(&mut twice, &rooms, 3, |n, work| (0..n).for_each(work));
+                    assert_eq!(once, twice, "{place}: in place");
+                }
                 for (ours, exact) in once.iter().zip(exact) {
                     assert!(
                         (f64::from(*ours) - exact).abs() < 2e-5,

@@ -10,22 +10,24 @@ mod rooms;
 mod shared;
 mod winograd;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::operator::ShapeInferenceContext;
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput};
 use ort::value::{SymbolicDimensions, TensorElementType, ValueRef, ValueType};
 use ort::{Error, Result};
 
-use conv3::{Kernels, Layer};
+use conv3::{Kernels, Layer, Past};
+use product::Left;
 use rooms::Rooms;
 
 pub(crate) use conv1::MOST_TAPS;
 
 /// The domain of our operators.
 pub(crate) const DOMAIN: &str = "synchresis";
-/// A convolution of 3 × 3: picture, kernels (known), bias, norm (N × 2 × channels), what is added. Attributes `channels`,
-/// `n`, `height` and `width` (of the results: a number and names), `scale`, `silu`, `after`.
+/// A convolution of 3 × 3: picture, kernels, bias, norm (N × 2 × channels), what is added. Attributes `channels`,
+/// `n`, `height` and `width` (of the results: a number and names), `scale`, `silu`, `after`,
+/// and `keep`: whether the kernels stay as they are after the first run, in four times the room.
 pub(crate) const CONVOLUTION: &str = "Convolution3";
 /// A convolution along the last axis of N × channels × 1 × length, which stays as long as it is: signal, kernels (known), bias, what is added.
 /// Attributes as above, `dilation` and `slope`.
@@ -60,15 +62,26 @@ pub(crate) fn domain(threads: usize) -> Result<Arc<OperatorDomain>> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
     };
+    let shared = Arc::new(Shelf::default());
+    let along = Arc::clone(&shared);
     Ok(Arc::new(
         OperatorDomain::new(DOMAIN)?
-            .add(Convolution { threads })?
-            .add(ConvolutionAlong { threads })?
+            .add(Convolution { threads, shared })?
+            .add(ConvolutionAlong { threads, shared: along })?
             .add(GroupScale)?,
     ))
 }
 
 const FLOATS: TensorElementType = TensorElementType::Float32;
+
+/// Room that all layers of a graph share, since one is computed after another.
+#[derive(Default)]
+struct Shelf {
+    pictures: Rooms<conv3::Room>,
+    signals: Rooms<conv1::Room>,
+    /// Of kernels that are brought to the points in every run.
+    kernels: Mutex<Vec<Left>>,
+}
 
 /// The numbers of an input, and the lengths of its axes.
 fn numbers<'v>(value: &'v ValueRef<'_>) -> Result<(Vec<usize>, &'v [f32])> {
@@ -98,10 +111,14 @@ fn given<'c>(context: &'c ComputeContext, place: usize, allowed: &[usize]) -> Re
 
 struct Convolution {
     threads: usize,
+    shared: Arc<Shelf>,
 }
 
 impl Operator for Convolution {
     type Kernel<'k> = ConvolutionKernel;
+
+    // What is added may lie where the results go.
+    const INPLACES: &[(u32, u32)] = &[(4, 0)];
 
     fn name(&self) -> &str {
         CONVOLUTION
@@ -123,17 +140,11 @@ impl Operator for Convolution {
 
     fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
         let attribute = |name| context.get::<i64>(name).ok_or_else(|| wrong("an attribute is missing"));
-        let weights = context.constant_input::<ort::value::DynTensorValueType>(1)?;
-        let (shape, data) = weights.try_extract_tensor::<f32>()?;
-        let [to, from, 3, 3] = **shape else {
-            return Err(wrong("its kernels are not 3 × 3"));
-        };
-        let threads = self.threads;
-        let channels = (from as usize, to as usize);
         Ok(ConvolutionKernel {
-            kernels: Kernels::of(data, channels, |n, work| apart(threads, n, work)),
-            rooms: Rooms::default(),
-            threads,
+            kernels: None,
+            keeps: attribute("keep")? != 0,
+            shared: Arc::clone(&self.shared),
+            threads: self.threads,
             scale: attribute("scale")?.clamp(1, 2) as usize,
             silu: attribute("silu")? != 0,
             after: After::of(attribute("after")?),
@@ -172,29 +183,11 @@ fn size(context: &mut ShapeInferenceContext, scale: i64) -> Result<()> {
     )
 }
 
-/// Runs `work(0)` to `work(n - 1)` on so many threads of its own: a graph that is being loaded lends none.
-fn apart(threads: usize, n: usize, work: &(dyn Fn(usize) + Sync)) {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let run = || {
-        loop {
-            let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if at >= n {
-                return;
-            }
-            work(at);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(n) {
-            scope.spawn(run);
-        }
-        run();
-    });
-}
-
 struct ConvolutionKernel {
-    kernels: Kernels,
-    rooms: Rooms<conv3::Room>,
+    /// From the first run on, if they are to be kept.
+    kernels: Option<Kernels>,
+    keeps: bool,
+    shared: Arc<Shelf>,
     threads: usize,
     scale: usize,
     silu: bool,
@@ -203,15 +196,26 @@ struct ConvolutionKernel {
 
 impl Kernel for ConvolutionKernel {
     fn compute(&mut self, context: &ComputeContext) -> Result<()> {
-        let (from, to) = self.kernels.channels();
         let x = context.input(0)?.ok_or_else(|| wrong("there is no picture"))?;
-        let (shape, x) = numbers(&x)?;
-        let &[n, channels, height, width] = &shape[..] else {
-            return Err(wrong("what it looks at is no picture"));
+        let weights = context.input(1)?.ok_or_else(|| wrong("there are no kernels"))?;
+        let ((shape, x), (lengths, weights)) = (numbers(&x)?, numbers(&weights)?);
+        let (&[n, channels, height, width], &[to, from, 3, 3]) = (&shape[..], &lengths[..]) else {
+            return Err(wrong("what it looks at is no picture, or its kernels are not 3 × 3"));
         };
         if channels != from || x.len() != n * from * height * width {
             return Err(wrong("its kernels are for other channels"));
         }
+        let mut ran = Ok(());
+        let kernels = self.kernels.take().unwrap_or_else(|| {
+            let room = match self.keeps {
+                true => Vec::new(),
+                false => std::mem::take(&mut *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner)),
+            };
+            Kernels::of(weights, (from, to), room, |n, work| {
+                ran = context.par_for(n, n, work);
+            })
+        });
+        ran?;
         let size = [n, to, height * self.scale, width * self.scale];
         let all: usize = size.iter().product();
         let (bias, norm, past) = (
@@ -221,7 +225,7 @@ impl Kernel for ConvolutionKernel {
         );
         let bias = bias.as_ref().map(numbers).transpose()?;
         let norm = norm.as_ref().map(numbers).transpose()?;
-        let past = past.as_ref().map(numbers).transpose()?;
+        let lies = past.as_ref().map(numbers).transpose()?.map(|(_, data)| data.as_ptr());
         let mut out = context
             .output(0, size.map(|d| d as i64).to_vec())?
             .ok_or_else(|| wrong("nobody takes what it makes"))?;
@@ -229,29 +233,40 @@ impl Kernel for ConvolutionKernel {
         if all == 0 {
             return Ok(());
         }
+        let past = match &past {
+            None => Past::None,
+            Some(_) if lies == Some(out.as_ptr()) => Past::Here,
+            Some(past) => Past::Of(numbers(past)?.1),
+        };
         let layer = Layer {
             x,
             n,
             height,
             width,
             scale: self.scale,
-            kernels: &self.kernels,
+            kernels: &kernels,
             norm: norm.as_ref().map(|(_, data)| *data),
             silu: self.silu,
             bias: bias.as_ref().map(|(_, data)| *data),
-            past: past.as_ref().map(|(_, data)| *data),
+            past,
             after: self.after,
         };
         let mut ran = Ok(());
-        layer.run(out, &self.rooms, self.threads, |n, work| {
+        layer.run(out, &self.shared.pictures, self.threads, |n, work| {
             ran = context.par_for(n, n, work)
         });
+        if self.keeps {
+            self.kernels = Some(kernels);
+        } else {
+            *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner) = kernels.room();
+        }
         ran
     }
 }
 
 struct ConvolutionAlong {
     threads: usize,
+    shared: Arc<Shelf>,
 }
 
 impl Operator for ConvolutionAlong {
@@ -282,7 +297,7 @@ impl Operator for ConvolutionAlong {
         };
         Ok(AlongKernel {
             kernels: conv1::Kernels::of(data, (from as usize, to as usize, taps as usize)),
-            rooms: Rooms::default(),
+            shared: Arc::clone(&self.shared),
             threads: self.threads,
             dilation: context
                 .get::<i64>("dilation")
@@ -299,7 +314,7 @@ impl Operator for ConvolutionAlong {
 
 struct AlongKernel {
     kernels: conv1::Kernels,
-    rooms: Rooms<conv1::Room>,
+    shared: Arc<Shelf>,
     threads: usize,
     dilation: usize,
     slope: f32,
@@ -337,7 +352,7 @@ impl Kernel for AlongKernel {
             past: past.as_ref().map(|(_, data)| *data),
         };
         let mut ran = Ok(());
-        layer.run(out, &self.rooms, self.threads, |n, work| {
+        layer.run(out, &self.shared.signals, self.threads, |n, work| {
             ran = context.par_for(n, n, work)
         });
         ran

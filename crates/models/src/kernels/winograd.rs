@@ -88,30 +88,26 @@ pub(super) fn points_to_tiles<A: Arithmetic>(m: impl Fn(usize) -> Octet, mut out
     }
 }
 
-/// What as many kernels of 3 × 3 are at the 36 points, kernel by kernel at each.
+/// What up to eight kernels of 3 × 3, lane by lane, are at the 36 points.
 #[inline(always)]
-pub(super) fn kernels_to_points<const N: usize>(kernels: [&[f32; 9]; N]) -> [[f32; N]; POINTS] {
-    let side = |g: [f32; 3]| {
-        let (ends, far) = (g[0] + g[2], g[0] + 4.0 * g[2]);
+pub(super) fn kernels_to_points<A: Arithmetic>(kernels: &[Octet; 9], mut out: impl FnMut(usize, Octet)) {
+    let side = |g: [Octet; 3]| -> [Octet; REACH] {
+        let (near, far) = (|n: usize| g[0][n] + g[2][n], |n: usize| A::fused(4.0, g[2][n], g[0][n]));
         [
-            g[0] / 4.0,
-            -(ends + g[1]) / 6.0,
-            -(ends - g[1]) / 6.0,
-            (far + 2.0 * g[1]) / 24.0,
-            (far - 2.0 * g[1]) / 24.0,
+            each(|n| g[0][n] * 0.25),
+            each(|n| (near(n) + g[1][n]) * (-1.0 / 6.0)),
+            each(|n| (near(n) - g[1][n]) * (-1.0 / 6.0)),
+            each(|n| A::fused(2.0, g[1][n], far(n)) * (1.0 / 24.0)),
+            each(|n| A::fused(-2.0, g[1][n], far(n)) * (1.0 / 24.0)),
             g[2],
         ]
     };
-    let mut out = [[0.0; N]; POINTS];
-    for (n, kernel) in kernels.into_iter().enumerate() {
-        let columns: [[f32; REACH]; 3] =
-            std::array::from_fn(|column| side([kernel[column], kernel[3 + column], kernel[6 + column]]));
-        for row in 0..REACH {
-            let points = side([columns[0][row], columns[1][row], columns[2][row]]);
-            for column in 0..REACH {
-                out[row * REACH + column][n] = points[column];
-            }
+    let columns: [[Octet; REACH]; 3] =
+        std::array::from_fn(|column| side([kernels[column], kernels[3 + column], kernels[6 + column]]));
+    for row in 0..REACH {
+        let points = side([columns[0][row], columns[1][row], columns[2][row]]);
+        for column in 0..REACH {
+            out(row * REACH + column, points[column]);
         }
     }
-    out
 }
