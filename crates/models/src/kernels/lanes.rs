@@ -208,7 +208,7 @@ pub(super) fn exponential<A: Arithmetic>(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     let counted = A::fused(x, std::f32::consts::LOG2_E, ONES);
     let whole = counted - ONES;
-    let part = A::fused(whole, -0.693_359_375, x);
+    let part = A::fused(whole, -355.0 / 512.0, x);
     let part = A::fused(whole, 2.121_944_4e-4, part);
     let mut y = 1.987_569_1e-4;
     for factor in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {

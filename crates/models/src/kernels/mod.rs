@@ -57,19 +57,17 @@ impl After {
 }
 
 /// Our operators, computing with so many threads.
-pub(crate) fn domain(threads: usize) -> Result<Arc<OperatorDomain>> {
+pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
     };
     let shared = Arc::new(Shelf::default());
     let along = Arc::clone(&shared);
-    Ok(Arc::new(
-        OperatorDomain::new(DOMAIN)?
-            .add(Convolution { threads, shared })?
-            .add(ConvolutionAlong { threads, shared: along })?
-            .add(GroupScale)?,
-    ))
+    OperatorDomain::new(DOMAIN)?
+        .add(Convolution { threads, shared })?
+        .add(ConvolutionAlong { threads, shared: along })?
+        .add(GroupScale)
 }
 
 const FLOATS: TensorElementType = TensorElementType::Float32;

@@ -64,8 +64,8 @@ pub(super) fn tiles_to_points<A: Arithmetic>(d: impl Fn(usize) -> Octet, mut out
     }
     for row in 0..REACH {
         let points = to_points::<A>(std::array::from_fn(|column| half[row * REACH + column]));
-        for column in 0..REACH {
-            out(row * REACH + column, points[column]);
+        for (column, point) in points.iter().enumerate() {
+            out(row * REACH + column, *point);
         }
     }
 }
@@ -102,12 +102,11 @@ pub(super) fn kernels_to_points<A: Arithmetic>(kernels: &[Octet; 9], mut out: im
             g[2],
         ]
     };
-    let columns: [[Octet; REACH]; 3] =
-        std::array::from_fn(|column| side([kernels[column], kernels[3 + column], kernels[6 + column]]));
-    for row in 0..REACH {
-        let points = side([columns[0][row], columns[1][row], columns[2][row]]);
-        for column in 0..REACH {
-            out(row * REACH + column, points[column]);
+    let column = |column: usize| side([kernels[column], kernels[3 + column], kernels[6 + column]]);
+    let [left, middle, right] = [column(0), column(1), column(2)];
+    for (row, ((left, middle), right)) in left.iter().zip(&middle).zip(&right).enumerate() {
+        for (column, point) in side([*left, *middle, *right]).iter().enumerate() {
+            out(row * REACH + column, *point);
         }
     }
 }
