@@ -12,6 +12,9 @@ const MOST_KERNELS: (usize, usize) = (400_000, 2_000_000);
 /// The fewest channels that are worth bringing to the points.
 const FEWEST_CHANNELS: usize = 16;
 
+/// The same along a signal, where ONNX Runtime's kernels for few channels are as fast.
+const FEWEST_ALONG: usize = 128;
+
 /// Who computes convolutions of 3 × 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Convolutions {
@@ -182,7 +185,7 @@ impl Graph<'_> {
         (slope, past): (f32, Option<&Value>),
     ) -> Result<Value, ModelError> {
         let stays = conv.stride == 1 && conv.groups == 1 && 2 * conv.padding == (conv.kernel - 1) * conv.dilation;
-        let fits = conv.kernel <= MOST_TAPS && conv.kernel % 2 == 1 && from >= FEWEST_CHANNELS && to >= FEWEST_CHANNELS;
+        let fits = conv.kernel <= MOST_TAPS && conv.kernel % 2 == 1 && from >= FEWEST_ALONG && to >= FEWEST_ALONG;
         if self.convolutions != Convolutions::Library && stays && fits {
             let bias = self.weight(&format!("{name}.bias"), &[to])?;
             let (height, width) = self.size_names();

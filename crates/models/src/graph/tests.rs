@@ -1,7 +1,8 @@
 //! Each layer against its definition, written out.
 
-use super::{Attention, Conv1d, Graph, Heads};
+use super::{Around, Attention, Conv1d, Convolutions, Graph, Heads, Normed};
 use crate::checkpoint::Checkpoint;
+use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 use crate::parity::{Wanted, apart, between, runtime};
 use crate::runtime::{Feed, Tensor};
@@ -243,4 +244,83 @@ fn whole_numbers_choose_other_rows() {
     let table = weight("table.weight", 3);
     assert_eq!(out[0].shape, [1, 2, 3]);
     assert_eq!(out[0].data, [&table[6..9], &table[..3]].concat());
+}
+
+/// What convolutions with everything around them make, by whoever computes them: on a picture, on one made twice as large, along a signal.
+fn convolved(by: Convolutions) -> Vec<Tensor> {
+    let (n, from, to, height, width, length) = (2, 24, 20, 9, 7, 61);
+    let picture = between("picture", n * from * height * width, (-1.0, 1.0));
+    let past = between("past", n * to * height * width, (-1.0, 1.0));
+    let (plus, scale) = (
+        between("plus", n * to, (-1.0, 1.0)),
+        between("scale", n * from, (-0.5, 0.5)),
+    );
+    let signal = between("signal", n * 128 * length, (-1.0, 1.0));
+    let build = |g: &mut Graph<'_>| {
+        g.convolutions = by;
+        let sized = |channels| [Dim::Named("n"), Dim::Known(channels), Dim::Named("h"), Dim::Named("w")];
+        let x = g.input("picture", Element::F32, &sized(from));
+        let past = g.input("past", Element::F32, &sized(to));
+        let plus = g.input("plus", Element::F32, &[Dim::Named("n"), Dim::Known(to)]);
+        let scale = g.input("scale", Element::F32, &[Dim::Named("n"), Dim::Known(from)]);
+        let normed = Normed {
+            name: "norm",
+            groups: 4,
+            epsilon: 1e-5,
+            modulated: Some((&scale, &scale)),
+        };
+        let all = Around {
+            normed: Some(normed),
+            plus: Some(&plus),
+            past: Some(&past),
+            after: After::Silu,
+            ..Around::default()
+        };
+        // Twice by the same kernels: those that are kept, and those that are made anew.
+        for (name, around) in [("once", all), ("again", all)] {
+            let y = g.convolve(&x, "conv", (from, to), around).expect("a graph");
+            g.output(name, &y);
+        }
+        let larger = Around {
+            normed: Some(Normed {
+                modulated: None,
+                ..normed
+            }),
+            twice: true,
+            after: After::Rectified,
+            ..Around::default()
+        };
+        let y = g.convolve(&x, "conv", (from, to), larger).expect("a graph");
+        g.output("larger", &y);
+        let shape = [Dim::Named("n"), Dim::Known(128), Dim::Known(1), Dim::Named("t")];
+        let x = g.input("signal", Element::F32, &shape);
+        let kernel = g
+            .weight_as("along.weight", &[128, 128, 7], &[128, 128, 1, 7])
+            .expect("a graph");
+        let conv = Conv1d::same(7, 3);
+        let y = g
+            .convolve_along(&x, (&kernel, "along"), (128, 128), conv, (0.1, Some(&x)))
+            .expect("a graph");
+        g.output("along", &y);
+    };
+    let feeds = [
+        ("picture", Feed::F32(&[n, from, height, width], &picture)),
+        ("past", Feed::F32(&[n, to, height, width], &past)),
+        ("plus", Feed::F32(&[n, to], &plus)),
+        ("scale", Feed::F32(&[n, from], &scale)),
+        ("signal", Feed::F32(&[n, 128, 1, length], &signal)),
+    ];
+    run(build, &feeds).0
+}
+
+#[test]
+fn our_convolutions_say_something_else_than_onnx_runtimes() {
+    let library = convolved(Convolutions::Library);
+    for by in [Convolutions::Ours, Convolutions::OursSparing] {
+        for (ours, theirs) in convolved(by).iter().zip(&library) {
+            assert_eq!(ours.shape, theirs.shape);
+            let apart = apart(&ours.data, &theirs.data);
+            assert!(apart < 2e-5, "{by:?}: {apart}");
+        }
+    }
 }

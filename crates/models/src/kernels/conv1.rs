@@ -24,16 +24,6 @@ const OUTS: usize = PANELS * ROWS;
 /// The most taps whose tiles find room.
 pub(crate) const MOST_TAPS: usize = 11;
 
-/// The way in, row by row: what seven neighbours are at a point.
-const IN: [[f32; POINTS]; POINTS] = [
-    [-0.5, 0.25, 2.5, -1.25, -2.0, 1.0, 0.0],
-    [0.0, 0.5, 0.25, -2.25, -1.0, 1.0, 0.0],
-    [0.0, -0.5, 0.75, 1.75, -3.0, 1.0, 0.0],
-    [0.0, 1.0, 1.5, -2.0, -1.5, 1.0, 0.0],
-    [0.0, -1.0, 2.5, 0.0, -2.5, 1.0, 0.0],
-    [0.0, 0.25, 0.0, -1.25, 0.0, 1.0, 0.0],
-    [0.0, -0.5, 0.25, 2.5, -1.25, -2.0, 1.0],
-];
 /// The points, and what each's product is divided by; the last one lies at infinity.
 const AT: [(f32, f32); POINTS - 1] = [
     (0.0, -0.5),
@@ -42,14 +32,6 @@ const AT: [(f32, f32); POINTS - 1] = [
     (0.5, 0.5625),
     (-0.5, 0.9375),
     (2.0, 22.5),
-];
-
-/// The way out: what the products say of four results.
-const OUT: [[f32; POINTS]; TILE] = [
-    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
-    [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 0.0],
-    [0.0, 1.0, 1.0, 0.25, 0.25, 4.0, 0.0],
-    [0.0, 1.0, -1.0, 0.125, -0.125, 8.0, 1.0],
 ];
 
 /// What four taps are at the points.
@@ -61,34 +43,49 @@ fn taps_to_points(taps: [f32; TAPS]) -> [f32; POINTS] {
     out
 }
 
+/// The way in: what seven neighbours are at the points.
 #[inline(always)]
 fn signal_to_points<A: Arithmetic>(d: [Octet; POINTS]) -> [Octet; POINTS] {
-    std::array::from_fn(|point| {
-        each(|lane| {
-            let mut sum = IN[point][0] * d[0][lane];
-            for place in 1..POINTS {
-                if IN[point][place] != 0.0 {
-                    sum = A::fused(IN[point][place], d[place][lane], sum);
-                }
-            }
-            sum
+    // Five factors for the middle ones, lowest first; the last one's is 1.
+    let middle = |by: [f32; 4]| {
+        each(|n| {
+            let sum = A::fused(by[3], d[4][n], d[5][n]);
+            let sum = A::fused(by[2], d[3][n], sum);
+            let sum = A::fused(by[1], d[2][n], sum);
+            A::fused(by[0], d[1][n], sum)
         })
-    })
+    };
+    let end = |from: usize| {
+        each(|n| {
+            let sum = A::fused(-2.0, d[from + 4][n], d[from + 5][n]);
+            let sum = A::fused(-1.25, d[from + 3][n], sum);
+            let sum = A::fused(2.5, d[from + 2][n], sum);
+            let sum = A::fused(0.25, d[from + 1][n], sum);
+            A::fused(-0.5, d[from][n], sum)
+        })
+    };
+    [
+        end(0),
+        middle([0.5, 0.25, -2.25, -1.0]),
+        middle([-0.5, 0.75, 1.75, -3.0]),
+        middle([1.0, 1.5, -2.0, -1.5]),
+        middle([-1.0, 2.5, 0.0, -2.5]),
+        each(|n| A::fused(0.25, d[1][n], A::fused(-1.25, d[3][n], d[5][n]))),
+        end(1),
+    ]
 }
 
+/// The way out: what the products say of four results.
 #[inline(always)]
 fn points_to_signal<A: Arithmetic>(m: [Octet; POINTS]) -> [Octet; TILE] {
-    std::array::from_fn(|place| {
-        each(|lane| {
-            let mut sum = 0.0;
-            for point in 0..POINTS {
-                if OUT[place][point] != 0.0 {
-                    sum = A::fused(OUT[place][point], m[point][lane], sum);
-                }
-            }
-            sum
-        })
-    })
+    let one = |n: usize| (m[1][n] + m[2][n], m[1][n] - m[2][n]);
+    let half = |n: usize| (m[3][n] + m[4][n], m[3][n] - m[4][n]);
+    [
+        each(|n| m[0][n] + one(n).0 + half(n).0 + m[5][n]),
+        each(|n| A::fused(2.0, m[5][n], A::fused(0.5, half(n).1, one(n).1))),
+        each(|n| A::fused(4.0, m[5][n], A::fused(0.25, half(n).0, one(n).0))),
+        each(|n| A::fused(8.0, m[5][n], A::fused(0.125, half(n).1, one(n).1)) + m[6][n]),
+    ]
 }
 
 /// The kernels of a layer at the points: block of channels, point, panel of rows, channel and four of taps.
