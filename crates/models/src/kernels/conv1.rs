@@ -121,10 +121,6 @@ impl Kernels {
         Self { from, to, taps, panels }
     }
 
-    pub(super) fn channels(&self) -> (usize, usize) {
-        (self.from, self.to)
-    }
-
     /// How many rows of the right matrix there are.
     fn deep(&self) -> usize {
         self.from * self.taps.div_ceil(TAPS)

@@ -29,7 +29,7 @@ pub(crate) const DOMAIN: &str = "synchresis";
 /// `n`, `height` and `width` (of the results: a number and names), `scale`, `silu`, `after`,
 /// and `keep`: whether the kernels stay as they are after the first run, in four times the room.
 pub(crate) const CONVOLUTION: &str = "Convolution3";
-/// A convolution along the last axis of N × channels × 1 × length, which stays as long as it is: signal, kernels (known), bias, what is added.
+/// A convolution along the last axis of N × channels × 1 × length, which stays as long as it is: signal, kernels, bias, what is added.
 /// Attributes as above, `dilation` and `slope`.
 pub(crate) const CONVOLUTION_ALONG: &str = "Convolution1";
 /// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
@@ -288,13 +288,8 @@ impl Operator for ConvolutionAlong {
     }
 
     fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
-        let weights = context.constant_input::<ort::value::DynTensorValueType>(1)?;
-        let (shape, data) = weights.try_extract_tensor::<f32>()?;
-        let [to, from, 1, taps] = **shape else {
-            return Err(wrong("its kernels do not lie along a signal"));
-        };
         Ok(AlongKernel {
-            kernels: conv1::Kernels::of(data, (from as usize, to as usize, taps as usize)),
+            kernels: None,
             shared: Arc::clone(&self.shared),
             threads: self.threads,
             dilation: context
@@ -311,7 +306,8 @@ impl Operator for ConvolutionAlong {
 }
 
 struct AlongKernel {
-    kernels: conv1::Kernels,
+    /// From the first run on.
+    kernels: Option<conv1::Kernels>,
     shared: Arc<Shelf>,
     threads: usize,
     dilation: usize,
@@ -320,15 +316,20 @@ struct AlongKernel {
 
 impl Kernel for AlongKernel {
     fn compute(&mut self, context: &ComputeContext) -> Result<()> {
-        let (from, to) = self.kernels.channels();
         let x = context.input(0)?.ok_or_else(|| wrong("there is no signal"))?;
-        let (shape, x) = numbers(&x)?;
-        let &[n, channels, 1, length] = &shape[..] else {
-            return Err(wrong("what it listens to is no signal"));
+        let weights = context.input(1)?.ok_or_else(|| wrong("there are no kernels"))?;
+        let ((shape, x), (lengths, weights)) = (numbers(&x)?, numbers(&weights)?);
+        let (&[n, channels, 1, length], &[to, from, 1, taps]) = (&shape[..], &lengths[..]) else {
+            return Err(wrong(
+                "what it listens to is no signal, or its kernels do not lie along one",
+            ));
         };
-        if channels != from || x.len() != n * from * length {
-            return Err(wrong("its kernels are for other channels"));
+        if channels != from || x.len() != n * from * length || taps > MOST_TAPS || taps % 2 == 0 {
+            return Err(wrong("its kernels are for other signals"));
         }
+        let kernels = self
+            .kernels
+            .get_or_insert_with(|| conv1::Kernels::of(weights, (from, to, taps)));
         let (bias, past) = (given(context, 2, &[to])?, given(context, 3, &[n * to * length])?);
         let bias = bias.as_ref().map(numbers).transpose()?;
         let past = past.as_ref().map(numbers).transpose()?;
@@ -344,7 +345,7 @@ impl Kernel for AlongKernel {
             n,
             length,
             dilation: self.dilation,
-            kernels: &self.kernels,
+            kernels,
             slope: self.slope,
             bias: bias.as_ref().map(|(_, data)| *data),
             past: past.as_ref().map(|(_, data)| *data),
@@ -392,7 +393,9 @@ impl Kernel for GroupScaleKernel {
         let input = |place| context.input(place)?.ok_or_else(|| wrong("an input is missing"));
         let (x, weight, bias) = (input(0)?, input(1)?, input(2)?);
         let ((shape, x), (_, weight), (_, bias)) = (numbers(&x)?, numbers(&weight)?, numbers(&bias)?);
-        let (n, channels) = (shape[0], shape.get(1).copied().unwrap_or(0));
+        let (Some(&n), Some(&channels)) = (shape.first(), shape.get(1)) else {
+            return Err(wrong("what it looks at is no picture"));
+        };
         if channels == 0 || channels % self.groups != 0 || weight.len() != channels || bias.len() != channels {
             return Err(wrong("its weights are for other channels"));
         }
