@@ -23,7 +23,7 @@ use crate::tell;
 use crate::world::World;
 
 /// Version of what the engines say.
-const EYES: u32 = 1;
+const EYES: u32 = 2;
 
 /// Files and folders in the model folder that hold YOLOv9, best first.
 const YOLO_NAMES: [&str; 6] = ["v9-c.pt", "v9-m.pt", "v9-s.pt", "v9-t.pt", "v9-e.pt", "yolov9"];

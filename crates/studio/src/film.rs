@@ -30,7 +30,7 @@ pub use engines::{FilmCaption, FilmPainter, FilmTransition};
 /// Versions of the stages' code.
 const HEARING: u32 = 3;
 const STORYBOARD: u32 = 7;
-const FILM: u32 = 9;
+const FILM: u32 = 10;
 
 /// Longest side an artwork is kept at: a film's crop of it is never larger.
 const LONGEST: u32 = 4096;
