@@ -260,7 +260,6 @@ pub(crate) fn up(
     target: Option<&Value>,
 ) -> Result<Value, ModelError> {
     let name = format!("{at}.conv");
-    g.doubled();
     let Some(target) = target else {
         let around = Around {
             twice: true,
@@ -268,6 +267,7 @@ pub(crate) fn up(
         };
         return g.convolve(x, &name, (channels, channels), around);
     };
+    g.doubled();
     let y = g.as_large_as(x, target, channels);
     g.sized(&y, channels);
     g.conv2d(&y, &name, (channels, channels), Conv::same(3, 1), true)

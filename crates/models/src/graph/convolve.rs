@@ -42,7 +42,7 @@ pub(crate) struct Normed<'v> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Around<'v> {
     pub(crate) normed: Option<Normed<'v>>,
-    /// Whether each pixel counts four times: the results are twice as large.
+    /// Whether each pixel counts four times: the results are twice as large, and so is the present size from there on.
     pub(crate) twice: bool,
     /// N × to, added to its channels.
     pub(crate) plus: Option<&'v Value>,
@@ -123,6 +123,7 @@ impl Graph<'_> {
             x = self.silu(&x);
         }
         if around.twice {
+            self.doubled();
             x = self.twice(&x);
             self.sized(&x, from);
         }
@@ -154,6 +155,9 @@ impl Graph<'_> {
             Some(plus) => self.add(plus, bias),
             None => bias.clone(),
         };
+        if around.twice {
+            self.doubled();
+        }
         let (height, width) = self.size_names();
         let attributes = [
             ("channels", Attribute::Int(to as i64)),

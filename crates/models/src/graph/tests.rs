@@ -258,6 +258,8 @@ fn convolved(by: Convolutions) -> Vec<Tensor> {
     let signal = between("signal", n * 128 * length, (-1.0, 1.0));
     let build = |g: &mut Graph<'_>| {
         g.convolutions = by;
+        // Named sizes too: a norm before a picture is made larger is of the smaller size.
+        g.name_sizes();
         let sized = |channels| [Dim::Named("n"), Dim::Known(channels), Dim::Named("h"), Dim::Named("w")];
         let x = g.input("picture", Element::F32, &sized(from));
         let past = g.input("past", Element::F32, &sized(to));
@@ -292,6 +294,7 @@ fn convolved(by: Convolutions) -> Vec<Tensor> {
         };
         let y = g.convolve(&x, "conv", (from, to), larger).expect("a graph");
         g.output("larger", &y);
+        g.halvings = None;
         let shape = [Dim::Named("n"), Dim::Known(128), Dim::Known(1), Dim::Named("t")];
         let x = g.input("signal", Element::F32, &shape);
         let kernel = g

@@ -284,8 +284,8 @@ impl Sight<'_> {
         let (x, y) = match size {
             Size::Same => (x.clone(), g.convolve(x, &conv1, (from, to), around)?),
             Size::Twice => {
-                g.doubled();
-                (g.twice(x), g.convolve(x, &conv1, (from, to), around)?)
+                let y = g.convolve(x, &conv1, (from, to), around)?;
+                (g.twice(x), y)
             }
             // A mean of four is not bent as each of them is.
             Size::Half => {
