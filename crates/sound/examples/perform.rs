@@ -4,7 +4,7 @@
 //! cargo run --release -p synchresis-sound --example perform -- DOCUMENT.json…
 //! ```
 //!
-//! Documents are what `synchresis compose --json` prints. Of each: the best of three, seconds and times real time; then the median.
+//! Documents are what `synchresis score … --document DOCUMENT.json` writes. Of each: the best of three, seconds and times real time; then the median.
 
 #![expect(clippy::print_stdout, reason = "a bench says what it found")]
 
