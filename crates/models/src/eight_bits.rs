@@ -20,11 +20,6 @@ pub(crate) const BLOCK: usize = 32;
 /// What stands for zero.
 const ZERO: u8 = 128;
 
-/// Whether the checkpoint has the weight of this linear layer in 8 bits.
-pub(crate) fn has(checkpoint: &Checkpoint, name: &str) -> bool {
-    checkpoint.shape(&format!("{name}.weight_scale")).is_some()
-}
-
 impl Graph<'_> {
     /// A linear layer whose weight [`write`] put into 8 bits: `x` … × from becomes … × to.
     pub(crate) fn linear_eight(

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::checkpoint::{Checkpoint, Stored, Weights};
 use crate::error::ModelError;
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::image::{Filter, Letterbox, Picture};
 use crate::medoids::{Distances, loss, medoids};
 use crate::onnx::Element;
@@ -191,7 +191,7 @@ pub(crate) fn photo(name: &str, width: usize, height: usize) -> Picture {
 
 fn yolo(size: Size, fixture: &Fixture, folder: &Path) -> YoloV9 {
     let wanted = Wanted::default();
-    yolov9::graph(&wanted, size, 80, Convolutions::default()).expect("a graph");
+    yolov9::graph(&wanted, size, 80, Operators::default()).expect("a graph");
     let gain = f64::from_le_bytes(fixture.bytes("gain").try_into().expect("one number"));
     let path = folder.join("v9.safetensors");
     wanted.write(&path, gain);
@@ -306,7 +306,7 @@ fn other_things_are_found_in_photographs_than_the_reference_finds() {
 #[test]
 fn resnet18_differs_from_torchvision() {
     let wanted = Wanted::default();
-    resnet18::graph(&wanted, Convolutions::default()).expect("a graph");
+    resnet18::graph(&wanted, Operators::default()).expect("a graph");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.safetensors");
     wanted.write(&path, 6.0);
@@ -360,12 +360,12 @@ fn the_medoids_are_worse_than_fasterpams() {
 #[test]
 fn the_checkpoint_of_another_model_is_taken() {
     let wanted = Wanted::default();
-    resnet18::graph(&wanted, Convolutions::default()).expect("a graph");
+    resnet18::graph(&wanted, Operators::default()).expect("a graph");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.safetensors");
     wanted.write(&path, 6.0);
     let checkpoint = Checkpoint::open(&path).expect("opens");
-    let refused = yolov9::graph(&checkpoint, Size::T, 80, Convolutions::default());
+    let refused = yolov9::graph(&checkpoint, Size::T, 80, Operators::default());
     assert!(matches!(refused, Err(ModelError::MissingTensor { .. })));
     // Half of it: what is missing is said, not read past the end.
     let bytes = std::fs::read(&path).expect("reads");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::ModelError;
-use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Value};
+use crate::graph::{Around, Conv, Finished, Graph, Operators, Value};
 use crate::image::{Filter, IMAGENET_DEVIATION, IMAGENET_MEAN, Picture};
 use crate::kernels::After;
 use crate::onnx::{Dim, Element};
@@ -30,7 +30,7 @@ impl ResNet18 {
     /// [`ModelError`]: no checkpoint, another model's, or no ONNX Runtime.
     pub fn load(path: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(path)?;
-        let net = runtime.session(&graph(&checkpoint, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, runtime.operators())?, &checkpoint)?;
         Ok(Self { net })
     }
 
@@ -52,8 +52,8 @@ impl ResNet18 {
     }
 }
 
-pub(crate) fn graph(weights: &dyn crate::checkpoint::Weights, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+pub(crate) fn graph(weights: &dyn crate::checkpoint::Weights, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let shape = [Dim::Known(1), Dim::Known(3), Dim::Named("height"), Dim::Named("width")];
     let image = g.input("image", Element::F32, &shape);
     let stem = Conv {

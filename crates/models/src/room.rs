@@ -2,14 +2,14 @@
 
 use crate::device::Device;
 use crate::error::ModelError;
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::parity::{Wanted, between, runtime};
 use crate::resnet18::{self, ResNet18};
 
 /// ResNet18 with weights drawn from its tensors' names.
 fn folder() -> tempfile::TempDir {
     let wanted = Wanted::default();
-    resnet18::graph(&wanted, Convolutions::default()).expect("a graph");
+    resnet18::graph(&wanted, Operators::default()).expect("a graph");
     let folder = tempfile::tempdir().expect("a folder");
     wanted.write(&folder.path().join("model.safetensors"), 6.0);
     folder

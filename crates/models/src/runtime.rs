@@ -13,7 +13,7 @@ use ort::value::TensorRef;
 use crate::checkpoint::{Checkpoint, Stamp};
 use crate::device::Device;
 use crate::error::ModelError;
-use crate::graph::{Convolutions, Finished};
+use crate::graph::{Finished, Operators};
 use crate::kernels;
 use crate::stop::{Running, Work};
 use crate::warm;
@@ -114,11 +114,11 @@ impl Runtime {
         self
     }
 
-    /// Who computes convolutions where these sessions run.
-    pub(crate) fn convolutions(&self) -> Convolutions {
+    /// Whose operators compute where these sessions run.
+    pub(crate) fn operators(&self) -> Operators {
         match self.device {
-            Device::Cpu => Convolutions::Ours,
-            _ => Convolutions::Library,
+            Device::Cpu => Operators::Ours,
+            _ => Operators::Library,
         }
     }
 

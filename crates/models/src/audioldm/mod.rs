@@ -24,7 +24,7 @@ use crate::diffusion::autoencoder::{self, Decoder};
 use crate::diffusion::scheduler::{Method, Scheduler};
 use crate::diffusion::unet::{self, Looks, Unet};
 use crate::error::ModelError;
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::runtime::Runtime;
 use crate::stop::watched;
 use crate::torch_random::TorchRandom;
@@ -225,11 +225,11 @@ impl AudioLdm {
             gpt2::graph(&gpt2, &gpt2::Config::read(&at("language_model"))?)?;
         }
         let unet = unet::Config::read(&at("unet"), family.looks())?;
-        unet::graph(&Checkpoint::open(&at("unet"))?, &unet, Convolutions::default())?;
+        unet::graph(&Checkpoint::open(&at("unet"))?, &unet, Operators::default())?;
         let vae = autoencoder::Config::read(&at("vae"))?;
-        autoencoder::decoder(&Checkpoint::open(&at("vae"))?, &vae, Convolutions::default())?;
+        autoencoder::decoder(&Checkpoint::open(&at("vae"))?, &vae, Operators::default())?;
         let vocoder = vocoder::Config::read(&at("vocoder"))?;
-        vocoder::graph(&Checkpoint::open(&at("vocoder"))?, &vocoder, Convolutions::default())?;
+        vocoder::graph(&Checkpoint::open(&at("vocoder"))?, &vocoder, Operators::default())?;
         let factor = vae.factor();
         if vae.latent_channels != unet.in_channels || unet.in_channels != unet.out_channels || vae.out_channels != 1 {
             let reason = "its U-Net and its autoencoder have different channels: are they of one checkpoint?";

@@ -17,7 +17,7 @@ use crate::diffusion::autoencoder::{self, Decoder};
 use crate::diffusion::scheduler::Method;
 use crate::diffusion::unet::{self, Given, Unet};
 use crate::error::ModelError;
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
 use crate::tokens::{Length, Tokens};
@@ -50,13 +50,11 @@ fn saved(name: &str, family: Family) -> (Fixture, tempfile::TempDir) {
         build(&wanted, &at(part)).expect("a graph");
         wanted.write(&at(part).join("model.safetensors"), gain);
     };
-    let vae = |w: &Wanted, f: &Path| {
-        autoencoder::decoder(w, &autoencoder::Config::read(f)?, Convolutions::default()).map(drop)
-    };
-    let sing = |w: &Wanted, f: &Path| vocoder::graph(w, &vocoder::Config::read(f)?, Convolutions::default()).map(drop);
-    let draw = |w: &Wanted, f: &Path| {
-        unet::graph(w, &unet::Config::read(f, family.looks())?, Convolutions::default()).map(drop)
-    };
+    let vae =
+        |w: &Wanted, f: &Path| autoencoder::decoder(w, &autoencoder::Config::read(f)?, Operators::default()).map(drop);
+    let sing = |w: &Wanted, f: &Path| vocoder::graph(w, &vocoder::Config::read(f)?, Operators::default()).map(drop);
+    let draw =
+        |w: &Wanted, f: &Path| unet::graph(w, &unet::Config::read(f, family.looks())?, Operators::default()).map(drop);
     keep("vae", gain("vae"), &vae);
     keep("vocoder", gain("vocoder"), &sing);
     keep("unet", 3.0, &draw);

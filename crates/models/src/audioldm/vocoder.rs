@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::error::ModelError;
-use crate::graph::{Conv1d, Convolutions, Finished, Graph, Value};
+use crate::graph::{Conv1d, Finished, Graph, Operators, Value};
 use crate::onnx::{Attribute, Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -126,7 +126,7 @@ impl Vocoder {
     pub(crate) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -176,8 +176,8 @@ fn conv(
 }
 
 /// Its graph: `mel` (N × frames × bands) to `sound` (N × 1 × samples).
-pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let bands = config.model_in_dim;
     let mut x = g.input(
         "mel",

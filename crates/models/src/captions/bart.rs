@@ -17,7 +17,7 @@ const EPSILON: f32 = 1e-5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) bands: usize,
-    /// Convolutions that halve the length.
+    /// Operators that halve the length.
     pub(crate) halvings: usize,
     pub(crate) width: usize,
     /// Frames that the decoder sees.

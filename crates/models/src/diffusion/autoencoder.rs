@@ -8,7 +8,7 @@ use super::blocks::{self, Norms};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::error::ModelError;
-use crate::graph::{Attention, Conv, Convolutions, Finished, Graph, Heads, Value};
+use crate::graph::{Attention, Conv, Finished, Graph, Heads, Operators, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -101,7 +101,7 @@ impl Decoder {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let runtime = runtime.clone().for_large_pictures();
-        let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&decoder(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -146,7 +146,7 @@ impl Encoder {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let runtime = runtime.clone().for_large_pictures();
-        let net = runtime.session(&encoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&encoder(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -184,8 +184,8 @@ fn input(g: &mut Graph<'_>, name: &str, channels: usize) -> Value {
 }
 
 /// The decoder's graph: `latents` to `picture`.
-pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
+pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by.sparing());
     let latent = config.latent_channels;
     let mut x = input(&mut g, "latents", latent);
     if config.use_post_quant_conv {
@@ -219,8 +219,8 @@ pub(crate) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) 
 }
 
 /// The encoder's graph: `picture` to `moments`, means and logarithms of variances.
-pub(crate) fn encoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
+pub(crate) fn encoder(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by.sparing());
     let widths = &config.block_out_channels;
     let mut from = widths[0];
     let x = input(&mut g, "picture", config.in_channels);

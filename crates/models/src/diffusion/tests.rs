@@ -5,7 +5,7 @@ use std::path::Path;
 use super::autoencoder::{self, Decoder, Encoder};
 use super::scheduler::{Method, Scheduler};
 use super::unet::{self, Given, Looks, Unet};
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
 
@@ -70,8 +70,8 @@ fn the_autoencoder_differs_from_diffusers() {
     let folder = folder(&fixture, "vae.config", "config.json");
     let config = autoencoder::Config::read(folder.path()).expect("a configuration");
     let wanted = Wanted::default();
-    autoencoder::decoder(&wanted, &config, Convolutions::default()).expect("a graph");
-    autoencoder::encoder(&wanted, &config, Convolutions::default()).expect("a graph");
+    autoencoder::decoder(&wanted, &config, Operators::default()).expect("a graph");
+    autoencoder::encoder(&wanted, &config, Operators::default()).expect("a graph");
     weights(&wanted, folder.path());
     let mut decoder = Decoder::load(folder.path(), &runtime()).expect("loads");
     let picture = decoder
@@ -99,7 +99,7 @@ fn the_u_net_of_one_context_differs_from_diffusers() {
     let folder = folder(&fixture, "unet.config", "config.json");
     let config = unet::Config::read(folder.path(), Looks::Context).expect("a configuration");
     let wanted = Wanted::default();
-    unet::graph(&wanted, &config, Convolutions::default()).expect("a graph");
+    unet::graph(&wanted, &config, Operators::default()).expect("a graph");
     weights(&wanted, folder.path());
     let mut unet = Unet::load(folder.path(), Looks::Context, &runtime()).expect("loads");
     // Seven rows are no multiple of what it halves them by.

@@ -10,7 +10,7 @@ use super::blocks::{self, Context, Norms, Time, Transformer};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::config::{self, OneOrEach};
 use crate::error::ModelError;
-use crate::graph::{Conv, Convolutions, Finished, Graph, Value};
+use crate::graph::{Conv, Finished, Graph, Operators, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -308,7 +308,7 @@ impl Unet {
     pub(crate) fn load(folder: &Path, looks: Looks, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder, looks)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -394,8 +394,8 @@ impl Around<'_> {
 }
 
 /// Its graph.
-pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+pub(crate) fn graph(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let n = Dim::Named("n");
     let shape = [
         n,

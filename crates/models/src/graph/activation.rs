@@ -11,6 +11,7 @@ impl Graph<'_> {
             After::Nothing => x.clone(),
             After::Rectified => self.relu(x),
             After::Silu => self.silu(x),
+            After::GeluTanh => self.gelu_tanh(x),
         }
     }
 

@@ -15,10 +15,10 @@ const FEWEST_CHANNELS: usize = 16;
 /// The same along a signal, where ONNX Runtime's kernels for few channels are as fast.
 const FEWEST_ALONG: usize = 128;
 
-/// Who computes convolutions of 3 × 3.
+/// Whose operators compute convolutions and linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Convolutions {
-    /// Our operator, on the processor: each layer keeps its kernels as it needs them, in four times the room.
+pub(crate) enum Operators {
+    /// Ours, on the processor: each convolution keeps its kernels as it needs them, in four times the room.
     #[default]
     Ours,
     /// The same with kernels brought to the points in every run, for what runs seldom or is large.
@@ -51,7 +51,7 @@ pub(crate) struct Around<'v> {
     pub(crate) after: After,
 }
 
-impl Convolutions {
+impl Operators {
     /// Sparing with memory.
     pub(crate) fn sparing(self) -> Self {
         match self {
@@ -62,18 +62,18 @@ impl Convolutions {
 }
 
 impl Graph<'_> {
-    /// `by` computes the convolutions from here on.
-    pub(crate) fn convolving(mut self, by: Convolutions) -> Self {
-        self.convolutions = by;
+    /// By these operators from here on.
+    pub(crate) fn computed_by(mut self, by: Operators) -> Self {
+        self.operators = by;
         self
     }
 
     /// Whether our operator computes this one.
     pub(super) fn ours(&self, (from, to): (usize, usize), conv: Conv) -> bool {
-        let most = match self.convolutions {
-            Convolutions::Library => return false,
-            Convolutions::Ours => MOST_KERNELS.0,
-            Convolutions::OursSparing => MOST_KERNELS.1,
+        let most = match self.operators {
+            Operators::Library => return false,
+            Operators::Ours => MOST_KERNELS.0,
+            Operators::OursSparing => MOST_KERNELS.1,
         };
         (conv.kernel, conv.stride, conv.padding, conv.groups) == (3, 1, 1, 1)
             && from >= FEWEST_CHANNELS
@@ -167,10 +167,7 @@ impl Graph<'_> {
             ("scale", Attribute::Int(if around.twice { 2 } else { 1 })),
             ("silu", Attribute::Int(i64::from(around.normed.is_some()))),
             ("after", Attribute::Int(around.after as i64)),
-            (
-                "keep",
-                Attribute::Int(i64::from(self.convolutions == Convolutions::Ours)),
-            ),
+            ("keep", Attribute::Int(i64::from(self.operators == Operators::Ours))),
         ];
         let inputs = [x, kernel, &bias, &norm, around.past.unwrap_or(&none)];
         let y = self.own(kernels::CONVOLUTION, &inputs, &attributes);
@@ -190,7 +187,7 @@ impl Graph<'_> {
     ) -> Result<Value, ModelError> {
         let stays = conv.stride == 1 && conv.groups == 1 && 2 * conv.padding == (conv.kernel - 1) * conv.dilation;
         let fits = conv.kernel <= MOST_TAPS && conv.kernel % 2 == 1 && from >= FEWEST_ALONG && to >= FEWEST_ALONG;
-        if self.convolutions != Convolutions::Library && stays && fits {
+        if self.operators != Operators::Library && stays && fits {
             let bias = self.weight(&format!("{name}.bias"), &[to])?;
             let (height, width) = self.size_names();
             let attributes = [

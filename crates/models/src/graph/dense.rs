@@ -1,8 +1,10 @@
 //! Layers that mix the last axis, and tables of vectors.
 
-use super::{Graph, Value};
+use super::{Graph, Operators, Value};
+use crate::eight_bits::BLOCK;
 use crate::error::ModelError;
-use crate::onnx::Attribute;
+use crate::kernels::{self, After};
+use crate::onnx::{Attribute, Element};
 
 impl Graph<'_> {
     /// `x` (… × from) times `name`.weight (to × from, as PyTorch keeps it), with `name`.bias where it has one: … × to.
@@ -20,6 +22,52 @@ impl Graph<'_> {
         }
         let bias = self.weight(&format!("{name}.bias"), &[to])?;
         Ok(self.add(&y, &bias))
+    }
+
+    /// A linear layer with a bias, and `after` it, over a weight that stays as it lies in the checkpoint, in half precision or in 8 bits: nothing is
+    /// copied when the graph is loaded. Other devices get it as 32-bit floats, or as ONNX Runtime's products in 8 bits.
+    pub(crate) fn linear_lying(
+        &mut self,
+        x: &Value,
+        name: &str,
+        (from, to): (usize, usize),
+        after: After,
+    ) -> Result<Value, ModelError> {
+        let (at, scales) = (format!("{name}.weight"), format!("{name}.weight_scale"));
+        let blocks = from.div_ceil(BLOCK);
+        let eight = self.holds(&scales, &[to * blocks]);
+        if self.operators == Operators::Library {
+            let y = match eight {
+                true => self.linear_eight(x, name, (from, to), true)?,
+                false => self.linear(x, name, (from, to), true)?,
+            };
+            return Ok(self.bent(&y, after));
+        }
+        let shape: &[usize] = match eight {
+            true => &[to, blocks, BLOCK],
+            false => &[to, from],
+        };
+        let (mut weight, element) = self.lying(&at, shape, shape, false)?;
+        let bias = self.weight(&format!("{name}.bias"), &[to])?;
+        let place = match element {
+            Element::F16 => 1,
+            Element::Bf16 => 2,
+            Element::U8 if eight => 3,
+            Element::F32 => 0,
+            _ => {
+                weight = self.wide(&weight);
+                0
+            }
+        };
+        let scales = match eight {
+            true => self.stored(&scales, &[to * blocks])?,
+            false => Self::nothing(),
+        };
+        let attributes = [
+            ("to", Attribute::Int(to as i64)),
+            ("after", Attribute::Int(after as i64)),
+        ];
+        Ok(self.own(kernels::LINEAR[place].0, &[x, &weight, &bias, &scales], &attributes))
     }
 
     /// A linear layer whose weight lies the other way round, from × to: GPT-2's `Conv1D`.

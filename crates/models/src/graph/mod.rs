@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use attention::{Attention, Heads};
 #[allow(unused_imports, reason = "what models choose from")]
 pub(crate) use conv::{Conv, Conv1d};
-pub(crate) use convolve::{Around, Convolutions, Normed};
+pub(crate) use convolve::{Around, Normed, Operators};
 
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
@@ -34,7 +34,7 @@ pub(crate) struct Graph<'w> {
     weight_bytes: u64,
     /// How often pictures were halved, where their sizes have names (`size.rs`).
     halvings: Option<i32>,
-    convolutions: Convolutions,
+    operators: Operators,
 }
 
 /// A finished graph: the bytes of an ONNX model whose weights lie elsewhere.
@@ -56,7 +56,7 @@ impl<'w> Graph<'w> {
             next: 0,
             weight_bytes: 0,
             halvings: None,
-            convolutions: Convolutions::default(),
+            operators: Operators::default(),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'w> Graph<'w> {
 
     /// A weight of shape `shape` whose numbers are read, in the same order, as a tensor of shape `read`.
     pub(crate) fn weight_as(&mut self, name: &str, shape: &[usize], read: &[usize]) -> Result<Value, ModelError> {
-        let (value, element) = self.lying(name, shape, read)?;
+        let (value, element) = self.lying(name, shape, read, true)?;
         if element == Element::F32 {
             return Ok(value);
         }
@@ -96,7 +96,7 @@ impl<'w> Graph<'w> {
 
     /// A tensor of the checkpoint in the type that it lies in.
     pub(crate) fn stored(&mut self, name: &str, shape: &[usize]) -> Result<Value, ModelError> {
-        Ok(self.lying(name, shape, shape)?.0)
+        Ok(self.lying(name, shape, shape, false)?.0)
     }
 
     /// As 32-bit floats.
@@ -104,13 +104,20 @@ impl<'w> Graph<'w> {
         self.op("Cast", &[x], &[("to", Attribute::Int(Element::F32 as i64))])
     }
 
-    fn lying(&mut self, name: &str, shape: &[usize], read: &[usize]) -> Result<(Value, Element), ModelError> {
+    /// The tensor, and the type that it lies in; whether it will be widened.
+    fn lying(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        read: &[usize],
+        widened: bool,
+    ) -> Result<(Value, Element), ModelError> {
         let stored = self.weights.tensor(self.model, name, shape)?;
         let turned = stored.turned();
         if self.known.insert(name.to_owned()) {
             // Halves are widened while the graph is loaded.
-            let widened = if stored.element.size() == 2 { 2 } else { 1 };
-            self.weight_bytes += stored.length * widened;
+            let times = if widened && stored.element.size() == 2 { 2 } else { 1 };
+            self.weight_bytes += stored.length * times;
             self.parts.initializers.push(onnx::tensor_elsewhere(
                 name,
                 stored.element,

@@ -1,6 +1,6 @@
 //! Each layer against its definition, written out.
 
-use super::{Around, Attention, Conv1d, Convolutions, Graph, Heads, Normed};
+use super::{Around, Attention, Conv1d, Graph, Heads, Normed, Operators};
 use crate::checkpoint::Checkpoint;
 use crate::kernels::After;
 use crate::onnx::{Dim, Element};
@@ -247,7 +247,7 @@ fn whole_numbers_choose_other_rows() {
 }
 
 /// What convolutions with everything around them make, by whoever computes them: on a picture, on one made twice as large, along a signal.
-fn convolved(by: Convolutions) -> Vec<Tensor> {
+fn convolved(by: Operators) -> Vec<Tensor> {
     let (n, from, to, height, width, length) = (2, 24, 20, 9, 7, 61);
     let picture = between("picture", n * from * height * width, (-1.0, 1.0));
     let past = between("past", n * to * height * width, (-1.0, 1.0));
@@ -257,7 +257,7 @@ fn convolved(by: Convolutions) -> Vec<Tensor> {
     );
     let signal = between("signal", n * 128 * length, (-1.0, 1.0));
     let build = |g: &mut Graph<'_>| {
-        g.convolutions = by;
+        g.operators = by;
         // Named sizes too: a norm before a picture is made larger is of the smaller size.
         g.name_sizes();
         let sized = |channels| [Dim::Named("n"), Dim::Known(channels), Dim::Named("h"), Dim::Named("w")];
@@ -320,12 +320,39 @@ fn convolved(by: Convolutions) -> Vec<Tensor> {
 
 #[test]
 fn our_convolutions_say_something_else_than_onnx_runtimes() {
-    let library = convolved(Convolutions::Library);
-    for by in [Convolutions::Ours, Convolutions::OursSparing] {
+    let library = convolved(Operators::Library);
+    for by in [Operators::Ours, Operators::OursSparing] {
         for (ours, theirs) in convolved(by).iter().zip(&library) {
             assert_eq!(ours.shape, theirs.shape);
             let apart = apart(&ours.data, &theirs.data);
             assert!(apart < 2e-5, "{by:?}: {apart}");
         }
+    }
+}
+
+#[test]
+fn our_linear_layers_say_something_else_than_onnx_runtimes() {
+    let x = between("x", 2 * 70 * 48, (-1.0, 1.0));
+    let mut made = Vec::new();
+    for by in [Operators::Ours, Operators::Library] {
+        let build = |g: &mut Graph<'_>| {
+            g.operators = by;
+            let shape = [Dim::Named("n"), Dim::Named("rows"), Dim::Known(48)];
+            let x = g.input("x", Element::F32, &shape);
+            for (name, after) in [("bare", After::Nothing), ("bent", After::GeluTanh)] {
+                let y = g.linear_lying(&x, "layer", (48, 36), after).expect("a graph");
+                g.output(name, &y);
+            }
+        };
+        // Many rows, and one.
+        for rows in [70, 1] {
+            let feeds = [("x", Feed::F32(&[2, rows, 48], &x[..2 * rows * 48]))];
+            made.push(run(build, &feeds).0);
+        }
+    }
+    for (ours, theirs) in made[..2].concat().iter().zip(&made[2..].concat()) {
+        assert_eq!(ours.shape, theirs.shape);
+        let apart = apart(&ours.data, &theirs.data);
+        assert!(apart < 1e-6, "{apart}");
     }
 }

@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, Weights};
 use crate::config;
 use crate::diffusion::blocks;
 use crate::error::ModelError;
-use crate::graph::{Around, Attention, Conv, Convolutions, Finished, Graph, Heads, Value};
+use crate::graph::{Around, Attention, Conv, Finished, Graph, Heads, Operators, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -101,7 +101,7 @@ impl Movq {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let runtime = runtime.clone().for_large_pictures();
-        let net = runtime.session(&decoder(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&decoder(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -184,8 +184,8 @@ impl Latents {
 }
 
 /// Its graph: `latents` to `picture`.
-pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
+pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by.sparing());
     let (latent, embedded) = (config.latent_channels, config.embedded());
     let shape = [
         Dim::Named("n"),

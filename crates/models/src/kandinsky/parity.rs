@@ -11,7 +11,7 @@ use super::unet::{self, Unet};
 use super::{Decoder, DecoderSteps, Embeddings, PriorSteps};
 use crate::ModelError;
 use crate::checkpoint::Weights;
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
 use crate::torch_random::TorchRandom;
@@ -73,7 +73,7 @@ fn decoder(fixture: &Fixture, folder: &Path) {
     unet::graph(
         &wanted,
         &unet::Config::read(&at).expect("a configuration"),
-        Convolutions::default(),
+        Operators::default(),
     )
     .expect("a graph");
     weights(&wanted, &at);
@@ -83,7 +83,7 @@ fn decoder(fixture: &Fixture, folder: &Path) {
     movq::decoder(
         &wanted,
         &movq::Config::read(&at).expect("a configuration"),
-        Convolutions::default(),
+        Operators::default(),
     )
     .expect("a graph");
     weights(&wanted, &at);

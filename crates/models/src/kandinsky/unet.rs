@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, Weights};
 use crate::config::{self, OneOrEach};
 use crate::diffusion::blocks::{self, Norms, Time, rows};
 use crate::error::ModelError;
-use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Heads, Normed, Value};
+use crate::graph::{Around, Conv, Finished, Graph, Heads, Normed, Operators, Value};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -216,7 +216,7 @@ impl Unet {
     pub(super) fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let config = Config::read(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let net = runtime.session(&graph(&checkpoint, &config, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, &config, runtime.operators())?, &checkpoint)?;
         Ok(Self { config, net })
     }
 
@@ -338,8 +338,8 @@ impl Sight<'_> {
 }
 
 /// Its graph.
-pub(super) fn graph(weights: &dyn Weights, config: &Config, by: Convolutions) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by.sparing());
+pub(super) fn graph(weights: &dyn Weights, config: &Config, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by.sparing());
     let n = Dim::Named("n");
     let shape = [
         n,

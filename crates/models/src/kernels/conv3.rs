@@ -2,7 +2,7 @@
 //! SiLU before; a bias, another picture added and a rectifier after. What flows between them is never written down.
 
 use super::After;
-use super::lanes::{Arithmetic, Work, each, exponential, widest};
+use super::lanes::{Arithmetic, Work, each, widest};
 use super::product::{COLUMNS, Left, ROWS, Right, product};
 use super::rooms::Rooms;
 use super::shared::Shared;
@@ -263,14 +263,6 @@ impl Work for Block<'_> {
     }
 }
 
-/// x · sigmoid(x).
-#[inline(always)]
-fn silu<A: Arithmetic>(line: &mut [f32]) {
-    for x in line {
-        *x /= 1.0 + exponential::<A>(-*x);
-    }
-}
-
 /// Brings a channel of the tiles to the points.
 #[inline(always)]
 fn look<A: Arithmetic>(
@@ -319,7 +311,7 @@ fn look<A: Arithmetic>(
                     *x = A::fused(*x, by, plus);
                 }
                 if layer.silu {
-                    silu::<A>(line);
+                    After::Silu.bend::<A>(line);
                 }
             }
             line[..before].fill(0.0);
@@ -408,15 +400,7 @@ fn tell<A: Arithmetic>(
             for (x, past) in line.iter_mut().zip(past) {
                 *x += past;
             }
-            match layer.after {
-                After::Nothing => {}
-                After::Rectified => {
-                    for x in line.iter_mut() {
-                        *x = x.max(0.0);
-                    }
-                }
-                After::Silu => silu::<A>(line),
-            }
+            layer.after.bend::<A>(line);
             out.copy_from_slice(line);
         }
     }
@@ -477,6 +461,10 @@ mod tests {
                             After::Nothing => sum,
                             After::Rectified => sum.max(0.0),
                             After::Silu => sum / (1.0 + (-sum).exp()),
+                            After::GeluTanh => {
+                                let bent = 0.797_884_560_802_865_4 * (sum + 0.044_715 * sum.powi(3));
+                                0.5 * sum * (1.0 + bent.tanh())
+                            }
                         });
                     }
                 }
@@ -520,7 +508,7 @@ mod tests {
                         0 => Past::Of(&past),
                         _ => Past::None,
                     },
-                    after: [After::Nothing, After::Rectified, After::Silu][place % 3],
+                    after: [After::Nothing, After::Rectified, After::Silu, After::GeluTanh][place % 4],
                 };
                 let exact = slowly(&layer, &weights, (from, to));
                 let (mut once, mut twice) = (vec![0.0; all], vec![0.0; all]);

@@ -1,4 +1,6 @@
-//! How kernels of ours multiply and add: in lanes of eight, compiled for every processor and once more for those with AVX2 and FMA.
+//! How kernels of ours multiply and add: in lanes of eight, compiled for every processor and once more for those with AVX2, FMA and F16C.
+
+use half::f16;
 
 /// Eight numbers beside each other.
 pub(super) type Octet = [f32; 8];
@@ -11,6 +13,8 @@ pub(super) trait Arithmetic {
     fn columns(fours: &[[f32; 4]; 8]) -> [Octet; 4];
     /// Four columns as eight fours.
     fn fours(columns: &[Octet; 4]) -> [[f32; 4]; 8];
+    /// Eight numbers in half precision.
+    fn wide(halves: &[f16; 8]) -> Octet;
 }
 
 /// One instruction, rounded once.
@@ -46,6 +50,18 @@ impl Arithmetic for Fused {
         #[cfg(not(target_arch = "x86_64"))]
         fours(columns)
     }
+
+    #[inline(always)]
+    fn wide(halves: &[f16; 8]) -> Octet {
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "the compiler widens numbers one by one")]
+        // SAFETY: this arithmetic is chosen by `widest` alone, where F16C was found.
+        unsafe {
+            shuffled::wide(halves)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        each(|n| halves[n].to_f32())
+    }
 }
 
 #[inline(always)]
@@ -62,10 +78,21 @@ fn fours(columns: &[Octet; 4]) -> [[f32; 4]; 8] {
 #[cfg(target_arch = "x86_64")]
 mod shuffled {
     use std::arch::x86_64::{
-        __m256, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+        __m256, _mm256_cvtph_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
     };
 
+    use half::f16;
+
     use super::Octet;
+
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
+    pub(super) fn wide(halves: &[f16; 8]) -> Octet {
+        // SAFETY: sixteen bytes either way.
+        #[expect(unsafe_code, reason = "how numbers come into a register")]
+        let halves = unsafe { std::mem::transmute::<[f16; 8], std::arch::x86_64::__m128i>(*halves) };
+        numbers(_mm256_cvtph_ps(halves))
+    }
 
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -164,6 +191,11 @@ impl Arithmetic for Plain {
     fn fours(columns: &[Octet; 4]) -> [[f32; 4]; 8] {
         fours(columns)
     }
+
+    #[inline(always)]
+    fn wide(halves: &[f16; 8]) -> Octet {
+        each(|n| halves[n].to_f32())
+    }
 }
 
 /// Something to compute with whatever arithmetic the processor has. `run` and what it calls must be `#[inline(always)]`.
@@ -175,11 +207,14 @@ pub(super) trait Work {
 pub(super) fn widest(work: impl Work) {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,f16c")]
         fn wide(work: impl Work) {
             work.run::<Fused>();
         }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        let wider = std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("f16c");
+        if wider {
             // SAFETY: `wide` asks for nothing but the features that were just found.
             #[expect(unsafe_code, reason = "the only way to call what was compiled for a wider processor")]
             return unsafe { wide(work) };
@@ -239,6 +274,21 @@ mod tests {
             }
         }
         widest(Turn(&all));
+    }
+
+    #[test]
+    fn half_precision_is_widened_to_something_else() {
+        let all: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|x| !x.is_nan()).collect();
+        struct Widen<'a>(&'a [f16]);
+        impl Work for Widen<'_> {
+            fn run<A: Arithmetic>(self) {
+                for eight in self.0.as_chunks::<8>().0 {
+                    assert_eq!(A::wide(eight), each(|n| eight[n].to_f32()));
+                }
+            }
+        }
+        assert_eq!(all.len() % 2, 0);
+        widest(Widen(&all));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Operators of our own inside ONNX Runtime, for what its processor kernels leave on the table: convolutions of 3 × 3 with a quarter of the
-//! products, and the norms before them. Graphs ask for them in the domain `synchresis` ([`crate::graph::Graph::convolve`]).
+//! products, the norms before them, and linear layers over weights as they lie. Graphs ask for them in the domain `synchresis` ([`crate::graph::Graph::convolve`]).
 
+mod after;
 mod conv1;
 mod conv3;
+mod dense;
 mod groups;
 mod lanes;
 mod product;
@@ -18,9 +20,11 @@ use ort::value::{SymbolicDimensions, TensorElementType, ValueRef, ValueType};
 use ort::{Error, Result};
 
 use conv3::{Kernels, Layer, Past};
+use dense::Weights;
 use product::Left;
 use rooms::Rooms;
 
+pub(crate) use after::After;
 pub(crate) use conv1::MOST_TAPS;
 
 /// The domain of our operators.
@@ -32,29 +36,16 @@ pub(crate) const CONVOLUTION: &str = "Convolution3";
 /// A convolution along the last axis of N × channels × 1 × length, which stays as long as it is: signal, kernels, bias, what is added.
 /// Attributes as above, `dilation` and `slope`.
 pub(crate) const CONVOLUTION_ALONG: &str = "Convolution1";
+/// A linear layer over weights as they lie, to × from: what flows (… × from), weights, bias, and in 8 bits the scales of blocks. Attributes `to` and
+/// `after`. For weights in single, half and brain precision, and in 8 bits ([`crate::eight_bits`]).
+pub(crate) const LINEAR: [(&str, TensorElementType); 4] = [
+    ("Linear", FLOATS),
+    ("LinearHalf", TensorElementType::Float16),
+    ("LinearBrain", TensorElementType::Bfloat16),
+    ("LinearEight", TensorElementType::Uint8),
+];
 /// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
 pub(crate) const GROUP_SCALE: &str = "GroupScale";
-
-/// What is done to each result of a convolution, as its attribute `after` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum After {
-    #[default]
-    Nothing = 0,
-    /// Zero instead of less than zero.
-    Rectified = 1,
-    /// x · sigmoid(x).
-    Silu = 2,
-}
-
-impl After {
-    fn of(number: i64) -> Self {
-        match number {
-            1 => Self::Rectified,
-            2 => Self::Silu,
-            _ => Self::Nothing,
-        }
-    }
-}
 
 /// Our operators, computing with so many threads.
 pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
@@ -63,11 +54,25 @@ pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
         n => n,
     };
     let shared = Arc::new(Shelf::default());
-    let along = Arc::clone(&shared);
-    OperatorDomain::new(DOMAIN)?
-        .add(Convolution { threads, shared })?
-        .add(ConvolutionAlong { threads, shared: along })?
-        .add(GroupScale)
+    let mut domain = OperatorDomain::new(DOMAIN)?
+        .add(Convolution {
+            threads,
+            shared: Arc::clone(&shared),
+        })?
+        .add(ConvolutionAlong {
+            threads,
+            shared: Arc::clone(&shared),
+        })?
+        .add(GroupScale)?;
+    for (name, weights) in LINEAR {
+        domain = domain.add(Linear {
+            name,
+            weights,
+            threads,
+            shared: Arc::clone(&shared),
+        })?;
+    }
+    Ok(domain)
 }
 
 const FLOATS: TensorElementType = TensorElementType::Float32;
@@ -77,6 +82,7 @@ const FLOATS: TensorElementType = TensorElementType::Float32;
 struct Shelf {
     pictures: Rooms<conv3::Room>,
     signals: Rooms<conv1::Room>,
+    layers: Rooms<dense::Room>,
     /// Of kernels that are brought to the points in every run.
     kernels: Mutex<Vec<Left>>,
 }
@@ -414,6 +420,140 @@ impl Kernel for GroupScaleKernel {
                 ran = context.par_for(n, n, work);
             },
         );
+        ran
+    }
+}
+
+struct Linear {
+    name: &'static str,
+    weights: TensorElementType,
+    threads: usize,
+    shared: Arc<Shelf>,
+}
+
+impl Operator for Linear {
+    type Kernel<'k> = LinearKernel;
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [
+            OperatorInput::required(FLOATS),
+            OperatorInput::required(self.weights),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(FLOATS),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        let attribute = |name| context.get::<i64>(name).ok_or_else(|| wrong("an attribute is missing"));
+        Ok(LinearKernel {
+            weights: self.weights,
+            shared: Arc::clone(&self.shared),
+            threads: self.threads,
+            to: attribute("to")?.max(0) as usize,
+            after: After::of(attribute("after")?),
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
+        let inputs = context.inputs();
+        let Some(ValueType::Tensor {
+            shape,
+            dimension_symbols,
+            ..
+        }) = inputs.first()
+        else {
+            return Ok(());
+        };
+        let (mut shape, names) = (shape.to_vec(), dimension_symbols.clone());
+        let Some(last) = shape.last_mut() else {
+            return Ok(());
+        };
+        *last = context.attr::<i64>("to")?;
+        // ONNX Runtime takes all lengths without a name for the same one.
+        if shape
+            .iter()
+            .zip(names.iter())
+            .any(|(d, name)| *d < 0 && name.is_empty())
+        {
+            return Ok(());
+        }
+        context.set_output(
+            0,
+            &ValueType::Tensor {
+                ty: FLOATS,
+                shape: shape.into(),
+                dimension_symbols: names,
+            },
+        )
+    }
+}
+
+struct LinearKernel {
+    weights: TensorElementType,
+    shared: Arc<Shelf>,
+    threads: usize,
+    to: usize,
+    after: After,
+}
+
+impl Kernel for LinearKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let x = context.input(0)?.ok_or_else(|| wrong("nothing flows"))?;
+        let lying = context.input(1)?.ok_or_else(|| wrong("there are no weights"))?;
+        let scales = match context.num_inputs()? {
+            4.. => context.input(3)?,
+            _ => None,
+        };
+        let (mut shape, x) = numbers(&x)?;
+        let weights = match self.weights {
+            TensorElementType::Float16 => Weights::Half(lying.try_extract_tensor()?.1),
+            TensorElementType::Bfloat16 => Weights::Brain(lying.try_extract_tensor()?.1),
+            TensorElementType::Uint8 => {
+                let scales = scales.as_ref().ok_or_else(|| wrong("there are no scales"))?;
+                Weights::Eight(lying.try_extract_tensor()?.1, numbers(scales)?.1)
+            }
+            _ => Weights::Single(lying.try_extract_tensor()?.1),
+        };
+        let Some(last) = shape.last_mut() else {
+            return Err(wrong("what flows has no axis"));
+        };
+        let from = std::mem::replace(last, self.to);
+        let rows = x.len().checked_div(from).unwrap_or(0);
+        if !weights.are(from, self.to) || rows * from != x.len() {
+            return Err(wrong("its weights are for another width"));
+        }
+        let bias = given(context, 2, &[self.to])?;
+        let bias = bias.as_ref().map(numbers).transpose()?;
+        let mut out = context
+            .output(0, shape.iter().map(|d| *d as i64).collect::<Vec<_>>())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        if out.len() != rows * self.to {
+            return Err(wrong("what it makes has another size"));
+        }
+        let layer = dense::Layer {
+            x,
+            rows,
+            from,
+            to: self.to,
+            weights,
+            bias: bias.as_ref().map(|(_, data)| *data),
+            after: self.after,
+        };
+        let mut ran = Ok(());
+        layer.run(out, &self.shared.layers, self.threads, |n, work| {
+            if ran.is_ok() {
+                ran = context.par_for(n, n, work);
+            }
+        });
         ran
     }
 }

@@ -13,12 +13,12 @@ use synchresis_cue::Cancelled;
 use crate::checkpoint::Checkpoint;
 use crate::eight_bits;
 use crate::error::ModelError;
+use crate::graph::Operators;
 use crate::image::{Filter, Picture};
 use crate::runtime::{Feed, Kept, Net, Runtime, Tensor};
 use crate::tokens::{Length, Tokens};
 
 use config::{ImageConfig, PATCH, TextConfig};
-use networks::Lie;
 
 const MODEL: &str = "Moondream2";
 
@@ -63,13 +63,9 @@ impl Moondream {
             None => Checkpoint::open(folder)?,
         };
         let image = ImageConfig::of(&checkpoint)?;
-        let lie = if eight_bits::has(&checkpoint, "text_model.lm_head.linear") {
-            Lie::Eight
-        } else {
-            Lie::Floats
-        };
-        let eye = networks::eye(&checkpoint, image, config.hidden_size, lie)?;
-        let text = networks::text(&checkpoint, &config, lie)?;
+        let by = runtime.operators();
+        let eye = networks::eye(&checkpoint, image, config.hidden_size, by)?;
+        let text = networks::text(&checkpoint, &config, by)?;
         Ok(Self {
             eye: runtime.session(&eye, &checkpoint)?,
             text: runtime.session(&text, &checkpoint)?,
@@ -89,8 +85,8 @@ impl Moondream {
         let checkpoint = Checkpoint::open(folder)?;
         let image = ImageConfig::of(&checkpoint)?;
         // Names and shapes are checked before anything is written.
-        networks::eye(&checkpoint, image, config.hidden_size, Lie::Floats)?;
-        networks::text(&checkpoint, &config, Lie::Floats)?;
+        networks::eye(&checkpoint, image, config.hidden_size, Operators::Ours)?;
+        networks::text(&checkpoint, &config, Operators::Ours)?;
         eight_bits::write(&checkpoint, MODEL, &networks::linear_layers(image, &config), to, go_on)
     }
 

@@ -4,32 +4,14 @@ use super::MODEL;
 use super::config::{EYE, ImageConfig, PATCH, TextConfig};
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
-use crate::graph::{Finished, Graph, Heads, Value};
+use crate::graph::{Finished, Graph, Heads, Operators, Value};
+use crate::kernels::After;
 use crate::onnx::{Attribute, Dim, Element};
 
-/// How the weights of linear layers lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lie {
-    /// As the checkpoint has them.
-    Floats,
-    /// As `eight_bits` wrote them.
-    Eight,
-}
-
-impl Lie {
-    fn linear(self, g: &mut Graph<'_>, x: &Value, name: &str, size: (usize, usize)) -> Result<Value, ModelError> {
-        match self {
-            Self::Floats => g.linear(x, name, size, true),
-            Self::Eight => g.linear_eight(x, name, size, true),
-        }
-    }
-
-    /// Two layers with a GELU between.
-    fn mlp(self, g: &mut Graph<'_>, x: &Value, at: &str, sizes: [usize; 3]) -> Result<Value, ModelError> {
-        let y = self.linear(g, x, &format!("{at}.fc1"), (sizes[0], sizes[1]))?;
-        let y = g.gelu_tanh(&y);
-        self.linear(g, &y, &format!("{at}.fc2"), (sizes[1], sizes[2]))
-    }
+/// Two layers with a GELU between.
+fn mlp(g: &mut Graph<'_>, x: &Value, at: &str, sizes: [usize; 3]) -> Result<Value, ModelError> {
+    let y = g.linear_lying(x, &format!("{at}.fc1"), (sizes[0], sizes[1]), After::GeluTanh)?;
+    g.linear_lying(&y, &format!("{at}.fc2"), (sizes[1], sizes[2]), After::Nothing)
 }
 
 /// Names of the linear layers whose weights may go into 8 bits.
@@ -47,37 +29,42 @@ pub(super) fn linear_layers(image: ImageConfig, text: &TextConfig) -> Vec<String
 }
 
 /// Patches (1 × N × 588) to what the language model reads (1 × N × its width).
-pub(super) fn eye(weights: &dyn Weights, config: ImageConfig, out: usize, lie: Lie) -> Result<Finished, ModelError> {
+pub(super) fn eye(
+    weights: &dyn Weights,
+    config: ImageConfig,
+    out: usize,
+    by: Operators,
+) -> Result<Finished, ModelError> {
     let ImageConfig { width, inner, .. } = config;
     let places = config.across * config.across;
-    let mut g = Graph::new(MODEL, weights);
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let patches = g.input(
         "patches",
         Element::F32,
         &[Dim::Known(1), Dim::Known(places), Dim::Known(3 * PATCH * PATCH)],
     );
-    let x = g.linear(
+    let x = g.linear_lying(
         &patches,
         &format!("{EYE}.patch_embed.linear"),
         (3 * PATCH * PATCH, width),
-        true,
+        After::Nothing,
     )?;
     let places = g.weight(&format!("{EYE}.pos_embed"), &[1, places, width])?;
     let mut x = g.add(&x, &places);
     for block in 0..config.blocks {
         let at = format!("{EYE}.blocks.{block}");
         let y = g.layer_norm(&x, &format!("{at}.norm1"), width, 1e-5)?;
-        let y = lie.linear(&mut g, &y, &format!("{at}.attn.qkv"), (width, 3 * width))?;
+        let y = g.linear_lying(&y, &format!("{at}.attn.qkv"), (width, 3 * width), After::Nothing)?;
         let parts = g.split(&y, &[width; 3], 2);
         let y = g.attend((&parts[0], &parts[1], &parts[2]), Heads::of(config.heads), None);
-        let y = lie.linear(&mut g, &y, &format!("{at}.attn.proj"), (width, width))?;
+        let y = g.linear_lying(&y, &format!("{at}.attn.proj"), (width, width), After::Nothing)?;
         x = g.add(&x, &y);
         let y = g.layer_norm(&x, &format!("{at}.norm2"), width, 1e-5)?;
-        let y = lie.mlp(&mut g, &y, &format!("{at}.mlp"), [width, inner, width])?;
+        let y = mlp(&mut g, &y, &format!("{at}.mlp"), [width, inner, width])?;
         x = g.add(&x, &y);
     }
     let x = g.layer_norm(&x, &format!("{EYE}.norm"), width, 1e-5)?;
-    let x = lie.mlp(
+    let x = mlp(
         &mut g,
         &x,
         "vision_encoder.projection.mlp",
@@ -88,10 +75,10 @@ pub(super) fn eye(weights: &dyn Weights, config: ImageConfig, out: usize, lie: L
 }
 
 /// Tokens before the picture, the picture, tokens after it: the logits of what comes next (1 × 1 × vocabulary).
-pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Result<Finished, ModelError> {
+pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) -> Result<Finished, ModelError> {
     let width = config.hidden_size;
     let (heads, head) = (config.num_attention_heads, config.head());
-    let mut g = Graph::new(MODEL, weights);
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let before = g.input("before", Element::I64, &[Dim::Known(1), Dim::Named("before")]);
     let seen = g.input(
         "seen",
@@ -119,7 +106,7 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Resu
             g.input(&format!("past{}", 2 * layer + part), Element::F32, &shape)
         });
         let y = g.layer_norm(&x, &format!("{name}.ln"), width, config.layer_norm_eps)?;
-        let asked = lie.linear(&mut g, &y, &format!("{name}.mixer.Wqkv"), (width, 3 * width))?;
+        let asked = g.linear_lying(&y, &format!("{name}.mixer.Wqkv"), (width, 3 * width), After::Nothing)?;
         let parts = g.split(&asked, &[width; 3], 2);
         let turn = [
             ("num_heads", Attribute::Int(heads as i64)),
@@ -137,8 +124,13 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Resu
         let inputs = [&queries, &keys, &parts[2], &none, &none, &bias, &past[0], &past[1]];
         let attributes = [("num_heads", Attribute::Int(heads as i64))];
         let attended = g.contributed_several("MultiHeadAttention", &inputs, &attributes, 3);
-        let answered = lie.linear(&mut g, &attended[0], &format!("{name}.mixer.out_proj"), (width, width))?;
-        let thought = lie.mlp(
+        let answered = g.linear_lying(
+            &attended[0],
+            &format!("{name}.mixer.out_proj"),
+            (width, width),
+            After::Nothing,
+        )?;
+        let thought = mlp(
             &mut g,
             &y,
             &format!("{name}.mlp"),
@@ -149,7 +141,12 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, lie: Lie) -> Resu
         remembered.extend([attended[1].clone(), attended[2].clone()]);
     }
     let x = g.layer_norm(&x, "text_model.lm_head.ln", width, config.layer_norm_eps)?;
-    let x = lie.linear(&mut g, &x, "text_model.lm_head.linear", (width, config.vocab_size))?;
+    let x = g.linear_lying(
+        &x,
+        "text_model.lm_head.linear",
+        (width, config.vocab_size),
+        After::Nothing,
+    )?;
     g.output("logits", &x);
     for (i, value) in remembered.iter().enumerate() {
         g.output(&format!("present{i}"), value);

@@ -29,8 +29,8 @@ fn folder() -> tempfile::TempDir {
     }
     let config = TextConfig::read(folder.path()).expect("reads");
     let wanted = Wanted::default();
-    networks::eye(&wanted, EYE, config.hidden_size, Lie::Floats).expect("a graph");
-    networks::text(&wanted, &config, Lie::Floats).expect("a graph");
+    networks::eye(&wanted, EYE, config.hidden_size, Operators::Ours).expect("a graph");
+    networks::text(&wanted, &config, Operators::Ours).expect("a graph");
     wanted.write(&folder.path().join("model.safetensors"), 6.0);
     folder
 }

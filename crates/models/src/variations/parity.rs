@@ -7,7 +7,7 @@ use super::{Between, Schedule, VariationSteps, slerp};
 use crate::ModelError;
 use crate::diffusion::autoencoder;
 use crate::diffusion::unet::{self, Looks, Unet};
-use crate::graph::Convolutions;
+use crate::graph::Operators;
 use crate::image::Picture;
 use crate::parity::{Fixture, Wanted, apart, between, runtime, sampled};
 use crate::runtime::Tensor;
@@ -81,12 +81,12 @@ fn a_picture_differs_from_the_variation_pipelines() {
     let file = "diffusion_pytorch_model.safetensors";
     let wanted = Wanted::default();
     let config = unet::Config::read(&unet_at, Looks::Context).expect("a configuration");
-    unet::graph(&wanted, &config, Convolutions::default()).expect("a graph");
+    unet::graph(&wanted, &config, Operators::default()).expect("a graph");
     wanted.write(&unet_at.join(file), 3.0);
     let wanted = Wanted::default();
     let config = autoencoder::Config::read(&vae_at).expect("a configuration");
-    autoencoder::encoder(&wanted, &config, Convolutions::default()).expect("a graph");
-    autoencoder::decoder(&wanted, &config, Convolutions::default()).expect("a graph");
+    autoencoder::encoder(&wanted, &config, Operators::default()).expect("a graph");
+    autoencoder::decoder(&wanted, &config, Operators::default()).expect("a graph");
     wanted.write(&vae_at.join(file), 3.0);
 
     let mut whole = super::Painted {

@@ -45,7 +45,7 @@ impl YoloV9 {
             .renamed("model.model.", "")
             .renamed("model.", "");
         let (size, classes) = recognise(&checkpoint)?;
-        let net = runtime.session(&graph(&checkpoint, size, classes, runtime.convolutions())?, &checkpoint)?;
+        let net = runtime.session(&graph(&checkpoint, size, classes, runtime.operators())?, &checkpoint)?;
         Ok(Self { net, size, classes })
     }
 

@@ -4,19 +4,14 @@ use super::layers::{Layer, Size, Source};
 use super::{BINS, MODEL};
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
-use crate::graph::{Around, Conv, Convolutions, Finished, Graph, Value};
+use crate::graph::{Around, Conv, Finished, Graph, Operators, Value};
 use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 
 const EPSILON: f32 = 1e-3;
 
-pub(crate) fn graph(
-    weights: &dyn Weights,
-    size: Size,
-    classes: usize,
-    by: Convolutions,
-) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights).convolving(by);
+pub(crate) fn graph(weights: &dyn Weights, size: Size, classes: usize, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let shape = [Dim::Known(1), Dim::Known(3), Dim::Named("height"), Dim::Named("width")];
     let image = g.input("image", Element::F32, &shape);
     // What each layer gives: usually one feature map, with its channels.

@@ -1,0 +1,660 @@
+//! Linear layers over weights as they lie in a checkpoint, in whatever precision: they are brought into the order of the products piece by
+//! piece while those are computed, so that no second copy of them stands in memory. Many rows at once take seven products of quarters
+//! where eight stand (Strassen 1969), once; sums of quarters are made where panels are (Huang, Smith, Henry, van de Geijn 2016).
+
+use half::{bf16, f16};
+
+use super::After;
+use super::lanes::{Arithmetic, Octet, Work, each, widest};
+use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::rooms::Rooms;
+use super::shared::Shared;
+
+/// As many rows as are multiplied with each weight once it is read, without panels.
+const FEW: usize = 4;
+/// From so many rows, and so many numbers summed over and made, quarters are worth their sums.
+const MANY: (usize, usize) = (192, 512);
+/// The most steps of a product between two visits of what comes out: two panels of them fit the innermost cache.
+const DEEP: usize = 512;
+/// Panels of rows that stay in the second cache while panels of columns pass.
+const STAY: usize = 8;
+/// The most panels of columns that a thread takes at once.
+const PANELS: usize = 8;
+/// Numbers of a row that are widened at once.
+const SPAN: usize = 128;
+/// Numbers that share a scale in 8 bits, and what stands for zero there.
+const BLOCK: usize = 32;
+const ZERO: u8 = 128;
+
+/// Rows of weights, one for each number that comes out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Weights<'a> {
+    Single(&'a [f32]),
+    Half(&'a [f16]),
+    Brain(&'a [bf16]),
+    /// Blocks of 32 numbers, 128 for zero, and their scales; rows end with a whole block.
+    Eight(&'a [u8], &'a [f32]),
+}
+
+impl Weights<'_> {
+    /// Whether there are `to` rows of `from`.
+    pub(super) fn are(&self, from: usize, to: usize) -> bool {
+        let blocks = from.div_ceil(BLOCK) * to;
+        match self {
+            Self::Single(x) => x.len() == from * to,
+            Self::Half(x) => x.len() == from * to,
+            Self::Brain(x) => x.len() == from * to,
+            Self::Eight(x, scales) => x.len() == blocks * BLOCK && scales.len() == blocks,
+        }
+    }
+
+    /// Numbers of row `row` (of `from`) from place `at` on; a block's first in 8 bits.
+    #[inline(always)]
+    fn widen<A: Arithmetic>(&self, row: usize, from: usize, at: usize, out: &mut [f32]) {
+        let begin = row * from + at;
+        match self {
+            Self::Single(x) => out.copy_from_slice(&x[begin..][..out.len()]),
+            Self::Half(x) => {
+                let x = &x[begin..][..out.len()];
+                let ((eights, rest), (out, rest_out)) = (x.as_chunks::<8>(), out.as_chunks_mut::<8>());
+                for (out, x) in out.iter_mut().zip(eights) {
+                    *out = A::wide(x);
+                }
+                for (out, x) in rest_out.iter_mut().zip(rest) {
+                    *out = x.to_f32();
+                }
+            }
+            Self::Brain(x) => {
+                for (out, x) in out.iter_mut().zip(&x[begin..]) {
+                    *out = f32::from_bits(u32::from(x.to_bits()) << 16);
+                }
+            }
+            Self::Eight(x, scales) => {
+                let first = row * from.div_ceil(BLOCK) + at / BLOCK;
+                let blocks = x[first * BLOCK..].chunks_exact(BLOCK).zip(&scales[first..]);
+                for (out, (x, scale)) in out.chunks_mut(BLOCK).zip(blocks) {
+                    let less = -f32::from(ZERO) * scale;
+                    let (out, rest) = out.as_chunks_mut::<8>();
+                    let last = &x[out.len() * 8..];
+                    for (out, x) in out.iter_mut().zip(x.as_chunks::<8>().0) {
+                        *out = each(|n| A::fused(f32::from(x[n]), *scale, less));
+                    }
+                    for (out, x) in rest.iter_mut().zip(last) {
+                        *out = A::fused(f32::from(*x), *scale, less);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a layer computes from `x`: rows × from, to rows × to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layer<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) weights: Weights<'a>,
+    /// One each number that comes out.
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) after: After,
+}
+
+/// Room that a thread computes in, and that what all read of `x` lies in.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    left: Vec<Left>,
+    right: Vec<Right>,
+    sums: Vec<Right>,
+    line: Vec<f32>,
+    tiles: Vec<[Right; ROWS]>,
+}
+
+/// Quarters with their signs: the upper ones first, of each the left one first.
+type Quarters = &'static [(usize, f32)];
+
+/// A product of sums of quarters, and where it goes.
+#[derive(Debug)]
+struct Part {
+    left: Quarters,
+    right: Quarters,
+    /// Which quarters of the results, and whether this is the first that comes there.
+    to: &'static [(usize, f32, bool)],
+}
+
+const WHOLE: &[Part] = &[Part {
+    left: &[(0, 1.0)],
+    right: &[(0, 1.0)],
+    to: &[(0, 1.0, true)],
+}];
+
+const STRASSEN: &[Part] = &[
+    Part {
+        left: &[(0, 1.0), (3, 1.0)],
+        right: &[(0, 1.0), (3, 1.0)],
+        to: &[(0, 1.0, true), (3, 1.0, true)],
+    },
+    Part {
+        left: &[(2, 1.0), (3, 1.0)],
+        right: &[(0, 1.0)],
+        to: &[(2, 1.0, true), (3, -1.0, false)],
+    },
+    Part {
+        left: &[(0, 1.0)],
+        right: &[(1, 1.0), (3, -1.0)],
+        to: &[(1, 1.0, true), (3, 1.0, false)],
+    },
+    Part {
+        left: &[(3, 1.0)],
+        right: &[(2, 1.0), (0, -1.0)],
+        to: &[(0, 1.0, false), (2, 1.0, false)],
+    },
+    Part {
+        left: &[(0, 1.0), (1, 1.0)],
+        right: &[(3, 1.0)],
+        to: &[(1, 1.0, false), (0, -1.0, false)],
+    },
+    Part {
+        left: &[(2, 1.0), (0, -1.0)],
+        right: &[(0, 1.0), (1, 1.0)],
+        to: &[(3, 1.0, false)],
+    },
+    Part {
+        left: &[(1, 1.0), (3, -1.0)],
+        right: &[(2, 1.0), (3, 1.0)],
+        to: &[(0, 1.0, false)],
+    },
+];
+
+/// How a product is cut.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    parts: &'static [Part],
+    /// Halves along an axis: one is the whole.
+    halves: usize,
+    /// Rows of a half, in panels.
+    rows: usize,
+    /// Steps of a half.
+    steps: usize,
+    /// Steps between two visits of what comes out.
+    deep: usize,
+    /// Columns of a half, in panels.
+    columns: usize,
+}
+
+impl Cut {
+    fn of(layer: &Layer<'_>) -> Self {
+        let many = layer.rows >= MANY.0 && layer.from >= MANY.1 && layer.to >= MANY.1;
+        let halves = if many { 2 } else { 1 };
+        let steps = layer.from.div_ceil(halves).next_multiple_of(BLOCK);
+        Self {
+            parts: if many { STRASSEN } else { WHOLE },
+            halves,
+            rows: layer.rows.div_ceil(halves).div_ceil(ROWS),
+            steps,
+            deep: steps
+                .div_ceil(steps.div_ceil(DEEP).max(1))
+                .next_multiple_of(BLOCK)
+                .max(BLOCK),
+            columns: layer.to.div_ceil(halves).div_ceil(COLUMNS),
+        }
+    }
+}
+
+impl Layer<'_> {
+    /// Computes it into `out`; `spread(n, work)` runs `work(0)` to `work(n - 1)`, on as many threads as it likes (`threads`).
+    pub(super) fn run(
+        &self,
+        out: &mut [f32],
+        rooms: &Rooms<Room>,
+        threads: usize,
+        mut spread: impl FnMut(usize, &(dyn Fn(usize) + Sync)),
+    ) {
+        if self.rows == 0 || self.to == 0 {
+            return;
+        }
+        let out = Shared::new(out);
+        if self.rows <= FEW {
+            // Pieces enough that threads end together.
+            let each = self.to.div_ceil(threads.max(1) * 4).clamp(8, 1024);
+            spread(self.to.div_ceil(each), &|piece| {
+                let columns = (piece * each, ((piece + 1) * each).min(self.to));
+                widest(Few {
+                    layer: self,
+                    columns,
+                    out: &out,
+                });
+            });
+            return;
+        }
+        let cut = Cut::of(self);
+        let panels = cut.columns.div_ceil(threads.max(1)).clamp(1, PANELS);
+        rooms.within(|room| {
+            let all = cut.parts.len() * cut.rows * cut.steps;
+            if room.left.len() < all {
+                room.left.resize(all, [0.0; ROWS]);
+            }
+            let left = Shared::new(room.left[..all].as_flattened_mut());
+            spread(cut.rows, &|panel| {
+                widest(Turn {
+                    layer: self,
+                    cut: &cut,
+                    panel,
+                    left: &left,
+                });
+            });
+            let left = &room.left[..all];
+            spread(cut.columns.div_ceil(panels), &|piece| {
+                let columns = (piece * panels, ((piece + 1) * panels).min(cut.columns));
+                rooms.within(|room| {
+                    widest(Block {
+                        layer: self,
+                        cut: &cut,
+                        left,
+                        columns,
+                        room,
+                        out: &out,
+                    });
+                });
+            });
+        });
+    }
+}
+
+/// A few rows times some of the weights, each of which is read once.
+struct Few<'a> {
+    layer: &'a Layer<'a>,
+    columns: (usize, usize),
+    out: &'a Shared<'a>,
+}
+
+impl Work for Few<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self { layer, columns, out } = self;
+        let from = layer.from;
+        for column in columns.0..columns.1 {
+            for (row, x) in layer.x.chunks_exact(from.max(1)).enumerate() {
+                let sum = match layer.weights {
+                    Weights::Single(w) => along::<A, f32>(&w[column * from..][..from], x, |w| *w, |w| w),
+                    Weights::Half(w) => along::<A, f16>(&w[column * from..][..from], x, A::wide, f16::to_f32),
+                    Weights::Brain(w) => {
+                        let one = |w: bf16| f32::from_bits(u32::from(w.to_bits()) << 16);
+                        along::<A, bf16>(&w[column * from..][..from], x, |w| each(|n| one(w[n])), one)
+                    }
+                    Weights::Eight(w, scales) => {
+                        let blocks = from.div_ceil(BLOCK);
+                        let first = column * blocks;
+                        let (w, _) = w[first * BLOCK..][..blocks * BLOCK].as_chunks::<BLOCK>();
+                        along_blocks::<A>(w, &scales[first..][..blocks], x)
+                    }
+                };
+                // SAFETY: no other piece has these columns.
+                #[expect(unsafe_code, reason = "threads write columns of their own")]
+                let out = unsafe { out.part(row * layer.to + column, 1) };
+                out[0] = sum + layer.bias.map_or(0.0, |bias| bias[column]);
+                layer.after.bend::<A>(out);
+            }
+        }
+    }
+}
+
+/// The sum of weights times numbers, in thirty-two lanes.
+#[inline(always)]
+fn along<A: Arithmetic, W: Copy>(
+    weights: &[W],
+    x: &[f32],
+    eight: impl Fn(&[W; 8]) -> Octet,
+    one: impl Fn(W) -> f32,
+) -> f32 {
+    let ((weights, rest), (x, rest_x)) = (weights.as_chunks::<32>(), x.as_chunks::<32>());
+    let mut sums = [[0.0; 8]; 4];
+    for (weights, x) in weights.iter().zip(x) {
+        let ((weights, _), (x, _)) = (weights.as_chunks::<8>(), x.as_chunks::<8>());
+        for ((sum, w), x) in sums.iter_mut().zip(weights).zip(x) {
+            let w = eight(w);
+            for ((sum, w), x) in sum.iter_mut().zip(&w).zip(x) {
+                *sum = A::fused(*w, *x, *sum);
+            }
+        }
+    }
+    let last = rest.iter().zip(rest_x);
+    last.fold(all(&sums), |sum, (w, x)| A::fused(one(*w), *x, sum))
+}
+
+/// The same of weights in blocks, each with its scale.
+#[inline(always)]
+fn along_blocks<A: Arithmetic>(weights: &[[u8; BLOCK]], scales: &[f32], x: &[f32]) -> f32 {
+    let (whole, rest) = x.as_chunks::<BLOCK>();
+    let mut sums = [[0.0; 8]; 4];
+    for ((weights, x), scale) in weights.iter().zip(whole).zip(scales) {
+        let ((weights, _), (x, _)) = (weights.as_chunks::<8>(), x.as_chunks::<8>());
+        let less = -f32::from(ZERO) * scale;
+        for ((sum, w), x) in sums.iter_mut().zip(weights).zip(x) {
+            let w = each(|n| A::fused(f32::from(w[n]), *scale, less));
+            for ((sum, w), x) in sum.iter_mut().zip(&w).zip(x) {
+                *sum = A::fused(*w, *x, *sum);
+            }
+        }
+    }
+    let mut sum = all(&sums);
+    if let (Some(weights), Some(scale)) = (weights.get(whole.len()), scales.get(whole.len())) {
+        for (w, x) in weights.iter().zip(rest) {
+            sum = A::fused((f32::from(*w) - f32::from(ZERO)) * scale, *x, sum);
+        }
+    }
+    sum
+}
+
+/// The sum of lanes.
+#[inline(always)]
+fn all(sums: &[Octet; 4]) -> f32 {
+    // Otherwise the compiler arranges all the lanes for these few sums while they are made.
+    let sums = std::hint::black_box(*sums);
+    let sum: Octet = each(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));
+    ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]))
+}
+
+/// Brings rows of a panel, and their sums, into the order of the products: part, panel, step.
+struct Turn<'a> {
+    layer: &'a Layer<'a>,
+    cut: &'a Cut,
+    panel: usize,
+    left: &'a Shared<'a>,
+}
+
+impl Work for Turn<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            layer,
+            cut,
+            panel,
+            left,
+        } = self;
+        // Halves' steps lie beside each other, eight rows with two that stay zero.
+        let mut lines = [[[0.0; SPAN]; 8]; 4];
+        for step in (0..cut.steps).step_by(SPAN) {
+            let span = SPAN.min(cut.steps - step);
+            for (quarter, lines) in lines.iter_mut().enumerate().take(cut.halves * cut.halves) {
+                let (below, right) = (quarter / cut.halves, quarter % cut.halves);
+                let from = (right * cut.steps + step).min(layer.from);
+                let inside = span.min(((right + 1) * cut.steps).min(layer.from).saturating_sub(from));
+                for (row, line) in lines[..ROWS].iter_mut().enumerate() {
+                    let row = (below * cut.rows + panel) * ROWS + row;
+                    let inside = if row < layer.rows { inside } else { 0 };
+                    if inside > 0 {
+                        line[..inside].copy_from_slice(&layer.x[row * layer.from + from..][..inside]);
+                    }
+                    line[inside..].fill(0.0);
+                }
+            }
+            for (number, part) in cut.parts.iter().enumerate() {
+                let at = ((number * cut.rows + panel) * cut.steps + step) * ROWS;
+                // SAFETY: no other panel's rows lie there.
+                #[expect(unsafe_code, reason = "threads write panels of their own")]
+                let left = unsafe { left.part(at, span * ROWS) };
+                let (panels, _) = left.as_chunks_mut::<ROWS>();
+                for (four, panels) in panels.chunks_exact_mut(4).enumerate() {
+                    let fours: [[f32; 4]; 8] = std::array::from_fn(|row| {
+                        let quarter = |n: usize| &lines[part.left[n].0][row].as_chunks::<4>().0[four];
+                        let first = quarter(0);
+                        match part.left.get(1) {
+                            Some((_, sign)) => {
+                                let second = quarter(1);
+                                std::array::from_fn(|n| A::fused(*sign, second[n], first[n]))
+                            }
+                            None => *first,
+                        }
+                    });
+                    for (panel, column) in panels.iter_mut().zip(A::columns(&fours)) {
+                        panel.copy_from_slice(&column[..ROWS]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Panels of columns that a thread takes at once.
+struct Block<'a> {
+    layer: &'a Layer<'a>,
+    cut: &'a Cut,
+    left: &'a [Left],
+    columns: (usize, usize),
+    room: &'a mut Room,
+    out: &'a Shared<'a>,
+}
+
+impl Work for Block<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self {
+            layer,
+            cut,
+            left,
+            columns,
+            room,
+            out,
+        } = self;
+        let (from, columns) = (columns.0, columns.1 - columns.0);
+        let quarters = cut.halves * cut.halves;
+        let Room {
+            right,
+            sums,
+            line,
+            tiles,
+            ..
+        } = room;
+        line.resize(SPAN * COLUMNS, 0.0);
+        right.resize(quarters * columns * cut.deep, [0.0; COLUMNS]);
+        sums.resize(columns * cut.deep, [0.0; COLUMNS]);
+        tiles.resize(quarters * columns * cut.rows, [[0.0; COLUMNS]; ROWS]);
+        for begin in (0..cut.steps).step_by(cut.deep) {
+            let deep = cut.deep.min(cut.steps - begin);
+            let each = columns * deep;
+            for quarter in 0..quarters {
+                // What is summed over lies along a row of weights, and is the upper half of the right matrix.
+                let (below, beside) = (quarter / cut.halves, quarter % cut.halves);
+                for (panel, right) in right[quarter * each..][..each].chunks_exact_mut(deep).enumerate() {
+                    let first = (beside * cut.columns + from + panel) * COLUMNS;
+                    let steps = (below * cut.steps + begin).min(layer.from);
+                    let inside = deep.min(layer.from - steps);
+                    turn::<A>(layer, (first, steps, inside), line, right);
+                }
+            }
+            for (number, part) in cut.parts.iter().enumerate() {
+                let quarter = |n: usize| &right[part.right[n].0 * each..][..each];
+                let panels = match part.right.get(1) {
+                    None => quarter(0),
+                    Some((_, sign)) => {
+                        for ((sum, a), b) in sums.iter_mut().zip(quarter(0)).zip(quarter(1)) {
+                            for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
+                                *sum = A::fused(*sign, *b, *a);
+                            }
+                        }
+                        &sums[..each]
+                    }
+                };
+                for rows in (0..cut.rows).step_by(STAY) {
+                    for (column, right) in panels.chunks_exact(deep).enumerate() {
+                        for row in rows..(rows + STAY).min(cut.rows) {
+                            let left = &left[(number * cut.rows + row) * cut.steps + begin..][..deep];
+                            let sums = product::<A>(left, right);
+                            for &(quarter, sign, first) in part.to {
+                                let tile = &mut tiles[(quarter * columns + column) * cut.rows + row];
+                                let first = first && begin == 0;
+                                for (tile, sums) in tile.iter_mut().zip(&sums) {
+                                    let was = if first { [0.0; COLUMNS] } else { *tile };
+                                    for (tile, (was, sum)) in tile.iter_mut().zip(was.iter().zip(sums)) {
+                                        *tile = A::fused(sign, *sum, *was);
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for quarter in 0..quarters {
+            let (below, beside) = (quarter / cut.halves, quarter % cut.halves);
+            let first = ((beside * cut.columns + from) * COLUMNS).min(layer.to);
+            let wide = (columns * COLUMNS).min(layer.to - first);
+            let tall = (cut.rows * ROWS).min(layer.rows.saturating_sub(below * cut.rows * ROWS));
+            for row in (0..tall).take_while(|_| wide > 0) {
+                let at = (below * cut.rows * ROWS + row) * layer.to + first;
+                // SAFETY: no other block has these columns.
+                #[expect(unsafe_code, reason = "threads write columns of their own")]
+                let out = unsafe { out.part(at, wide) };
+                let sums = |column: usize| &tiles[(quarter * columns + column) * cut.rows + row / ROWS][row % ROWS];
+                let (whole, rest) = out.as_chunks_mut::<COLUMNS>();
+                rest.copy_from_slice(&sums(whole.len().min(columns - 1))[..rest.len()]);
+                for (column, out) in whole.iter_mut().enumerate() {
+                    *out = *sums(column);
+                }
+                if let Some(bias) = layer.bias {
+                    for (out, bias) in out.iter_mut().zip(&bias[first..]) {
+                        *out += bias;
+                    }
+                }
+                layer.after.bend::<A>(out);
+            }
+        }
+    }
+}
+
+/// Brings `inside` steps of sixteen rows of weights into a panel, from row `first` and step `from` on; what is beyond is zero.
+#[inline(always)]
+fn turn<A: Arithmetic>(
+    layer: &Layer<'_>,
+    (first, from, inside): (usize, usize, usize),
+    line: &mut [f32],
+    right: &mut [Right],
+) {
+    let rows = COLUMNS.min(layer.to.saturating_sub(first));
+    for (piece, right) in right.chunks_mut(SPAN).enumerate() {
+        let span = SPAN.min(inside.saturating_sub(piece * SPAN));
+        for (row, line) in line[..SPAN * COLUMNS].chunks_exact_mut(SPAN).enumerate() {
+            let span = if row < rows { span } else { 0 };
+            if span > 0 {
+                layer
+                    .weights
+                    .widen::<A>(first + row, layer.from, from + piece * SPAN, &mut line[..span]);
+            }
+            line[span..].fill(0.0);
+        }
+        let (fours, _) = line.as_chunks::<4>();
+        for (four, steps) in right.chunks_exact_mut(4).enumerate() {
+            let eight = |half: usize| std::array::from_fn(|row| fours[(half * 8 + row) * (SPAN / 4) + four]);
+            let (low, high) = (A::columns(&eight(0)), A::columns(&eight(1)));
+            for (step, (low, high)) in steps.iter_mut().zip(low.iter().zip(&high)) {
+                step[..8].copy_from_slice(low);
+                step[8..].copy_from_slice(high);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(count: usize, salt: u32) -> Vec<f32> {
+        let mut state = salt.wrapping_mul(2_654_435_769).wrapping_add(1);
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 16_777_216.0 - 0.5
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    fn gelu(x: f64) -> f64 {
+        0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x.powi(3))).tanh())
+    }
+
+    #[test]
+    fn a_linear_layer_differs_from_its_definition_or_with_the_threads() {
+        // One row, a few, panels that end early, and quarters of odd sizes.
+        for (place, (rows, from, to)) in [
+            (1, 5, 3),
+            (3, 1100, 37),
+            (4, 33, 2050),
+            (5, 31, 17),
+            (13, 700, 50),
+            (97, 64, 129),
+            (193, 515, 513),
+            (260, 1153, 1030),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let x = drawn(rows * from, 1);
+            let bias = drawn(to, 2);
+            let singles = drawn(to * from, 3);
+            let halves: Vec<f16> = singles.iter().map(|x| f16::from_f32(*x)).collect();
+            let brains: Vec<bf16> = singles.iter().map(|x| bf16::from_f32(*x)).collect();
+            let blocks = from.div_ceil(BLOCK);
+            let bytes: Vec<u8> = (0..to * blocks * BLOCK).map(|n| (n * 97 % 256) as u8).collect();
+            let scales: Vec<f32> = drawn(to * blocks, 4).iter().map(|x| x / 128.0).collect();
+            for (weights, number) in [
+                (
+                    Weights::Single(&singles),
+                    Box::new(|row: usize, at: usize| f64::from(singles[row * from + at]))
+                        as Box<dyn Fn(usize, usize) -> f64>,
+                ),
+                (
+                    Weights::Half(&halves),
+                    Box::new(|row, at| halves[row * from + at].to_f64()),
+                ),
+                (
+                    Weights::Brain(&brains),
+                    Box::new(|row, at| brains[row * from + at].to_f64()),
+                ),
+                (
+                    Weights::Eight(&bytes, &scales),
+                    Box::new(|row, at| {
+                        let byte = f64::from(bytes[row * blocks * BLOCK + at]) - f64::from(ZERO);
+                        byte * f64::from(scales[row * blocks + at / BLOCK])
+                    }),
+                ),
+            ] {
+                assert!(weights.are(from, to) && !weights.are(from, to + 1));
+                let layer = Layer {
+                    x: &x,
+                    rows,
+                    from,
+                    to,
+                    weights,
+                    bias: (place % 2 == 0).then_some(&bias[..]),
+                    after: if place % 3 == 0 {
+                        After::GeluTanh
+                    } else {
+                        After::Nothing
+                    },
+                };
+                let (mut once, mut twice) = (vec![f32::NAN; rows * to], vec![f32::NAN; rows * to]);
+                layer.run(&mut once, &Rooms::default(), 1, |n, work| (0..n).for_each(work));
+                let rooms = Rooms::default();
+                for _ in 0..2 {
+                    layer.run(&mut twice, &rooms, 3, |n, work| (0..n).rev().for_each(work));
+                    assert_eq!(once, twice, "{place}: with other threads, or a second time");
+                }
+                // Every tenth is enough.
+                for at in (0..rows * to).step_by(if rows * to > 9000 { 10 } else { 1 }) {
+                    let (row, column) = (at / to, at % to);
+                    let sum: f64 = (0..from)
+                        .map(|n| f64::from(x[row * from + n]) * number(column, n))
+                        .sum();
+                    let sum = sum + layer.bias.map_or(0.0, |bias| f64::from(bias[column]));
+                    let wanted = if place % 3 == 0 { gelu(sum) } else { sum };
+                    let ours = f64::from(once[at]);
+                    assert!(
+                        (ours - wanted).abs() < 2e-5,
+                        "{place}, row {row}, column {column}: {ours} {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}
