@@ -285,6 +285,12 @@ impl Net {
 pub(crate) struct Kept(ort::value::DynValue);
 
 impl Kept {
+    /// Its numbers, where they lie.
+    pub(crate) fn numbers(&self, model: &'static str) -> Result<&[f32], ModelError> {
+        let (_, data) = self.0.try_extract_tensor::<f32>().map_err(|e| ran(model, &e))?;
+        Ok(data)
+    }
+
     /// Its numbers, copied out.
     pub(crate) fn tensor(&self, model: &'static str) -> Result<Tensor, ModelError> {
         let (shape, data) = self.0.try_extract_tensor::<f32>().map_err(|e| ran(model, &e))?;

@@ -1,7 +1,8 @@
 //! Attention, over heads that lie side by side in the last axis.
 
-use super::{Graph, Value};
+use super::{Graph, Operators, Value};
 use crate::error::ModelError;
+use crate::kernels;
 use crate::onnx::Attribute;
 
 /// The heads of an attention.
@@ -33,7 +34,53 @@ pub(crate) struct Attention<'a> {
     pub(crate) heads: Heads,
 }
 
+/// Keys and values of what was read before, in a room of the caller's (1 × heads × room × width of a head), and how many are known (one 64-bit
+/// integer).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Past<'v> {
+    pub(crate) keys: &'v Value,
+    pub(crate) values: &'v Value,
+    pub(crate) known: &'v Value,
+}
+
 impl Graph<'_> {
+    /// Attention by our operator, where keys and values have the width of the queries: over all, or after what was read before, where the last
+    /// query sees all, the one before it all but the last, and so on (`alone`: there is only that last one).
+    pub(crate) fn attend_after(
+        &mut self,
+        (queries, keys, values): (&Value, &Value, &Value),
+        heads: usize,
+        past: Option<(Past<'_>, bool)>,
+    ) -> Value {
+        if self.operators != Operators::Library {
+            let attributes = [
+                ("heads", Attribute::Int(heads as i64)),
+                ("causal", Attribute::Int(i64::from(past.is_some()))),
+            ];
+            let mut inputs = vec![queries, keys, values];
+            if let Some((past, _)) = &past {
+                inputs.extend([past.keys, past.values, past.known]);
+            }
+            return self.own(kernels::ATTENTION, &inputs, &attributes);
+        }
+        let Some((past, alone)) = past else {
+            return self.attend((queries, keys, values), Heads::of(heads), None);
+        };
+        let [keys_before, values_before] = [past.keys, past.values].map(|x| {
+            let (from, axis) = (self.ints(&[0]), self.ints(&[2]));
+            self.op("Slice", &[x, &from, past.known, &axis], &[])
+        });
+        // To a mask one that asks alone were the first.
+        let attributes = [
+            ("num_heads", Attribute::Int(heads as i64)),
+            ("unidirectional", Attribute::Int(i64::from(!alone))),
+        ];
+        let none = Self::nothing();
+        let inputs = [queries, keys, values, &none, &none, &none, &keys_before, &values_before];
+        let mut attended = self.contributed_several("MultiHeadAttention", &inputs, &attributes, 3);
+        attended.swap_remove(0)
+    }
+
     /// Attention of queries N × S × width over keys N × T × width and values N × T × any width, with as many heads in each:
     /// N × S × values' width. `bias` is added before the softmax: (1 or N) × (1 or heads) × S × T.
     pub(crate) fn attend(

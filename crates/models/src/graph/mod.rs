@@ -11,7 +11,7 @@ mod size;
 mod tests;
 
 #[allow(unused_imports, reason = "what models choose from")]
-pub(crate) use attention::{Attention, Heads};
+pub(crate) use attention::{Attention, Heads, Past};
 #[allow(unused_imports, reason = "what models choose from")]
 pub(crate) use conv::{Conv, Conv1d};
 pub(crate) use convolve::{Around, Normed, Operators};

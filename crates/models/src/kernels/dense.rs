@@ -349,7 +349,7 @@ fn along_blocks<A: Arithmetic>(weights: &[[u8; BLOCK]], scales: &[f32], x: &[f32
 
 /// The sum of lanes.
 #[inline(always)]
-fn all(sums: &[Octet; 4]) -> f32 {
+pub(super) fn all(sums: &[Octet; 4]) -> f32 {
     // Otherwise the compiler arranges all the lanes for these few sums while they are made.
     let sums = std::hint::black_box(*sums);
     let sum: Octet = each(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));

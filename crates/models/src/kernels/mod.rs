@@ -2,6 +2,7 @@
 //! products, the norms before them, and linear layers over weights as they lie. Graphs ask for them in the domain `synchresis` ([`crate::graph::Graph::convolve`]).
 
 mod after;
+mod attention;
 mod conv1;
 mod conv3;
 mod dense;
@@ -44,6 +45,9 @@ pub(crate) const LINEAR: [(&str, TensorElementType); 4] = [
     ("LinearBrain", TensorElementType::Bfloat16),
     ("LinearEight", TensorElementType::Uint8),
 ];
+/// Attention of queries over keys and values (N × rows × heads · width), and where they are given over keys and values of what was read before (1 ×
+/// heads × room × width, of which the last input says how many are known). Attributes `heads` and `causal`.
+pub(crate) const ATTENTION: &str = "Attention";
 /// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
 pub(crate) const GROUP_SCALE: &str = "GroupScale";
 
@@ -63,7 +67,10 @@ pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
             threads,
             shared: Arc::clone(&shared),
         })?
-        .add(GroupScale)?;
+        .add(GroupScale)?
+        .add(Attention {
+            shared: Arc::clone(&shared),
+        })?;
     for (name, weights) in LINEAR {
         domain = domain.add(Linear {
             name,
@@ -83,6 +90,7 @@ struct Shelf {
     pictures: Rooms<conv3::Room>,
     signals: Rooms<conv1::Room>,
     layers: Rooms<dense::Room>,
+    heads: Rooms<attention::Room>,
     /// Of kernels that are brought to the points in every run.
     kernels: Mutex<Vec<Left>>,
 }
@@ -424,6 +432,14 @@ impl Kernel for GroupScaleKernel {
     }
 }
 
+/// Whether all lengths are known or have a name: ONNX Runtime takes those without one for the same.
+fn named(shape: &[i64], names: &[String]) -> bool {
+    shape
+        .iter()
+        .zip(names)
+        .all(|(length, name)| *length >= 0 || !name.is_empty())
+}
+
 struct Linear {
     name: &'static str,
     weights: TensorElementType,
@@ -554,6 +570,119 @@ impl Kernel for LinearKernel {
                 ran = context.par_for(n, n, work);
             }
         });
+        ran
+    }
+}
+
+struct Attention {
+    shared: Arc<Shelf>,
+}
+
+impl Operator for Attention {
+    type Kernel<'k> = AttentionKernel;
+
+    fn name(&self) -> &str {
+        ATTENTION
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [
+            OperatorInput::required(FLOATS),
+            OperatorInput::required(FLOATS),
+            OperatorInput::required(FLOATS),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(FLOATS),
+            OperatorInput::optional(TensorElementType::Int64),
+        ]
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        let attribute = |name| context.get::<i64>(name).ok_or_else(|| wrong("an attribute is missing"));
+        Ok(AttentionKernel {
+            shared: Arc::clone(&self.shared),
+            heads: attribute("heads")?.max(1) as usize,
+            causal: attribute("causal")? != 0,
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
+        let inputs = context.inputs();
+        match inputs.first() {
+            Some(ValueType::Tensor {
+                shape,
+                dimension_symbols,
+                ..
+            }) if named(shape, dimension_symbols) => context.set_output(0, &inputs[0]),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct AttentionKernel {
+    shared: Arc<Shelf>,
+    heads: usize,
+    causal: bool,
+}
+
+impl Kernel for AttentionKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let input = |place| context.input(place)?.ok_or_else(|| wrong("an input is missing"));
+        let (queries, keys, values) = (input(0)?, input(1)?, input(2)?);
+        let ((shape, queries), (lengths, keys), (_, values)) = (numbers(&queries)?, numbers(&keys)?, numbers(&values)?);
+        let (&[n, rows, width], &[_, others, _]) = (&shape[..], &lengths[..]) else {
+            return Err(wrong("what asks has other axes"));
+        };
+        let head = width / self.heads;
+        if head * self.heads != width || keys.len() != n * others * width || values.len() != keys.len() {
+            return Err(wrong("its keys are for other heads"));
+        }
+        let before = match context.num_inputs()? {
+            6.. => (context.input(3)?, context.input(4)?, context.input(5)?),
+            _ => (None, None, None),
+        };
+        let past = match &before {
+            (Some(keys), Some(values), Some(known)) => {
+                let ((shape, keys), (_, values)) = (numbers(keys)?, numbers(values)?);
+                let known = known.try_extract_tensor::<i64>()?.1.first().copied().unwrap_or(0);
+                let known = usize::try_from(known).map_err(|_| wrong("less than nothing is known"))?;
+                let room = shape.get(2).copied().unwrap_or(0);
+                if n != 1 || known > room || keys.len() != room * width || values.len() != keys.len() {
+                    return Err(wrong("what was read before has another size"));
+                }
+                Some(attention::Past {
+                    keys,
+                    values,
+                    room,
+                    known,
+                })
+            }
+            _ => None,
+        };
+        if others == 0 && past.is_none_or(|past| past.known == 0) || self.causal && rows > others {
+            return Err(wrong("a query sees nothing"));
+        }
+        let mut out = context
+            .output(0, shape.iter().map(|d| *d as i64).collect::<Vec<_>>())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        let layer = attention::Layer {
+            queries,
+            keys,
+            values,
+            past,
+            n,
+            rows,
+            others,
+            heads: self.heads,
+            head,
+            causal: self.causal,
+        };
+        let mut ran = Ok(());
+        layer.run(out, &self.shared.heads, |n, work| ran = context.par_for(n, n, work));
         ran
     }
 }

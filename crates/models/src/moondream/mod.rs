@@ -15,7 +15,7 @@ use crate::eight_bits;
 use crate::error::ModelError;
 use crate::graph::Operators;
 use crate::image::{Filter, Picture};
-use crate::runtime::{Feed, Kept, Net, Runtime, Tensor};
+use crate::runtime::{Feed, Net, Runtime, Tensor};
 use crate::tokens::{Length, Tokens};
 
 use config::{ImageConfig, PATCH, TextConfig};
@@ -56,6 +56,10 @@ impl Moondream {
     /// # Errors
     /// [`ModelError`]: no checkpoint, another model's or revision's, or no ONNX Runtime.
     pub fn load(folder: &Path, eight: Option<&Path>, runtime: &Runtime) -> Result<Self, ModelError> {
+        Self::load_by(folder, eight, runtime, runtime.operators())
+    }
+
+    fn load_by(folder: &Path, eight: Option<&Path>, runtime: &Runtime, by: Operators) -> Result<Self, ModelError> {
         let config = TextConfig::read(folder)?;
         let tokens = Tokens::open(folder)?;
         let checkpoint = match eight {
@@ -63,7 +67,6 @@ impl Moondream {
             None => Checkpoint::open(folder)?,
         };
         let image = ImageConfig::of(&checkpoint)?;
-        let by = runtime.operators();
         let eye = networks::eye(&checkpoint, image, config.hidden_size, by)?;
         let text = networks::text(&checkpoint, &config, by)?;
         Ok(Self {
@@ -114,7 +117,7 @@ impl Moondream {
             });
         }
         let longest = longest.min(self.config.max_position_embeddings - room);
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(&self.config, room + longest);
         let (mut tokens, mut told) = (Vec::new(), String::new());
         let mut logits = self.think(&begin, Some(&seen), &asked, &mut memory)?;
         let mut whole = false;
@@ -169,42 +172,59 @@ impl Moondream {
         let (rows, numbers) = seen.map_or((0, &[][..]), |seen| (seen.shape[1], seen.data.as_slice()));
         let tokens = before.len() + rows + after.len();
         let (at, all) = ([memory.length as i64], memory.length + tokens);
-        // Each sees itself and what was before.
-        let mut bias = vec![0.0; tokens * all];
-        for (row, bias) in bias.chunks_exact_mut(all).enumerate() {
-            bias[memory.length + row + 1..].fill(f32::MIN);
+        if all > memory.room {
+            return Err(ModelError::Input {
+                model: MODEL,
+                reason: format!("{all} tokens, more than there is room for"),
+            });
         }
-        memory.length = all;
         let (before_shape, seen_shape, after_shape) = ([1, before.len()], [1, rows, width], [1, after.len()]);
-        let (at_shape, bias_shape) = ([1], [1, 1, tokens, all]);
-        let nothing = [1, self.config.num_attention_heads, 0, self.config.head()];
+        let (heads, head) = (self.config.num_attention_heads, self.config.head());
+        let past = [1, heads, memory.room, head];
         let mut feeds = vec![
             ("before", Feed::I64(&before_shape, before)),
             ("seen", Feed::F32(&seen_shape, numbers)),
             ("after", Feed::I64(&after_shape, after)),
-            ("at", Feed::I64(&at_shape, &at)),
-            ("bias", Feed::F32(&bias_shape, &bias)),
+            ("at", Feed::I64(&[1], &at)),
         ];
-        let names: Vec<String> = (0..2 * self.config.num_hidden_layers)
-            .map(|i| format!("past{i}"))
-            .collect();
-        if memory.kept.is_empty() {
-            feeds.extend(names.iter().map(|name| (name.as_str(), Feed::F32(&nothing, &[]))));
-        }
-        let kept: Vec<(&str, &Kept)> = names.iter().map(String::as_str).zip(&memory.kept).collect();
-        let mut out = self.text.run_kept(&feeds, &kept)?;
+        let names: Vec<String> = (0..memory.kept.len()).map(|i| format!("past{i}")).collect();
+        let kept = names.iter().map(String::as_str).zip(&memory.kept);
+        feeds.extend(kept.map(|(name, kept)| (name, Feed::F32(&past, kept))));
+        let mut out = self.text.run_kept(&feeds, &[])?;
         let logits = out.remove(0).tensor(MODEL)?;
-        memory.kept = out;
+        for (kept, read) in memory.kept.iter_mut().zip(&out) {
+            // Rows of heads beside each other become heads of rows.
+            for (row, read) in read.numbers(MODEL)?.chunks_exact(width).enumerate() {
+                for (which, read) in read.chunks_exact(head).enumerate() {
+                    kept[(which * memory.room + memory.length + row) * head..][..head].copy_from_slice(read);
+                }
+            }
+        }
+        memory.length = all;
         Ok(logits.data)
     }
 }
 
-/// Keys and values of what was read so far.
-#[derive(Debug, Default)]
+/// Keys and values of what was read so far, layer by layer: heads × room × width of a head.
+#[derive(Debug)]
 struct Memory {
-    kept: Vec<Kept>,
-    /// How many tokens that is.
+    kept: Vec<Vec<f32>>,
+    /// For how many tokens.
+    room: usize,
+    /// How many were read.
     length: usize,
+}
+
+impl Memory {
+    fn new(config: &TextConfig, room: usize) -> Self {
+        // Pages that nothing is written to take no memory.
+        let one = || vec![0.0; config.num_attention_heads * room * config.head()];
+        Self {
+            kept: (0..2 * config.num_hidden_layers).map(|_| one()).collect(),
+            room,
+            length: 0,
+        }
+    }
 }
 
 /// The first of the highest.

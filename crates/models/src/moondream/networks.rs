@@ -4,7 +4,7 @@ use super::MODEL;
 use super::config::{EYE, ImageConfig, PATCH, TextConfig};
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
-use crate::graph::{Finished, Graph, Heads, Operators, Value};
+use crate::graph::{Finished, Graph, Operators, Past, Value};
 use crate::kernels::After;
 use crate::onnx::{Attribute, Dim, Element};
 
@@ -56,7 +56,7 @@ pub(super) fn eye(
         let y = g.layer_norm(&x, &format!("{at}.norm1"), width, 1e-5)?;
         let y = g.linear_lying(&y, &format!("{at}.attn.qkv"), (width, 3 * width), After::Nothing)?;
         let parts = g.split(&y, &[width; 3], 2);
-        let y = g.attend((&parts[0], &parts[1], &parts[2]), Heads::of(config.heads), None);
+        let y = g.attend_after((&parts[0], &parts[1], &parts[2]), config.heads, None);
         let y = g.linear_lying(&y, &format!("{at}.attn.proj"), (width, width), After::Nothing)?;
         x = g.add(&x, &y);
         let y = g.layer_norm(&x, &format!("{at}.norm2"), width, 1e-5)?;
@@ -86,10 +86,8 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
         &[Dim::Known(1), Dim::Named("seen"), Dim::Known(width)],
     );
     let after = g.input("after", Element::I64, &[Dim::Known(1), Dim::Named("after")]);
-    // How many tokens were read before, and what is added to what each may see.
+    // How many tokens were read before.
     let at = g.input("at", Element::I64, &[Dim::Known(1)]);
-    let hidden = [Dim::Known(1), Dim::Known(1), Dim::Named("tokens"), Dim::Named("all")];
-    let bias = g.input("bias", Element::F32, &hidden);
     let table = g.stored("text_model.transformer.embd.wte.weight", &[config.vocab_size, width])?;
     let embed = |g: &mut Graph<'_>, ids: &Value| {
         let rows = g.gather(&table, ids, 0);
@@ -102,7 +100,7 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
     for layer in 0..config.num_hidden_layers {
         let name = format!("text_model.transformer.h.{layer}");
         let past = [0, 1].map(|part| {
-            let shape = [Dim::Known(1), Dim::Known(heads), Dim::Named("past"), Dim::Known(head)];
+            let shape = [Dim::Known(1), Dim::Known(heads), Dim::Named("room"), Dim::Known(head)];
             g.input(&format!("past{}", 2 * layer + part), Element::F32, &shape)
         });
         let y = g.layer_norm(&x, &format!("{name}.ln"), width, config.layer_norm_eps)?;
@@ -114,18 +112,20 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
         ];
         let [mut queries, keys] =
             [&parts[0], &parts[1]].map(|x| g.contributed("RotaryEmbedding", &[x, &at, &cosines, &sines], &turn));
-        let (mut y, mut bias) = (y, bias.clone());
-        if layer + 1 == config.num_hidden_layers {
+        let mut y = y;
+        let last = layer + 1 == config.num_hidden_layers;
+        if last {
             // The last layer is asked for the last token alone.
             [x, y, queries] = [&x, &y, &queries].map(|x| g.slice(x, 1, -1, i64::MAX));
-            bias = g.slice(&bias, 2, -1, i64::MAX);
         }
-        let none = Graph::nothing();
-        let inputs = [&queries, &keys, &parts[2], &none, &none, &bias, &past[0], &past[1]];
-        let attributes = [("num_heads", Attribute::Int(heads as i64))];
-        let attended = g.contributed_several("MultiHeadAttention", &inputs, &attributes, 3);
+        let before = Past {
+            keys: &past[0],
+            values: &past[1],
+            known: &at,
+        };
+        let attended = g.attend_after((&queries, &keys, &parts[2]), heads, Some((before, last)));
         let answered = g.linear_lying(
-            &attended[0],
+            &attended,
             &format!("{name}.mixer.out_proj"),
             (width, width),
             After::Nothing,
@@ -138,7 +138,7 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
         )?;
         let sum = g.add(&answered, &thought);
         x = g.add(&sum, &x);
-        remembered.extend([attended[1].clone(), attended[2].clone()]);
+        remembered.extend([keys, parts[2].clone()]);
     }
     let x = g.layer_norm(&x, "text_model.lm_head.ln", width, config.layer_norm_eps)?;
     let x = g.linear_lying(
@@ -149,7 +149,7 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
     )?;
     g.output("logits", &x);
     for (i, value) in remembered.iter().enumerate() {
-        g.output(&format!("present{i}"), value);
+        g.output(&format!("read{i}"), value);
     }
     Ok(g.finish())
 }

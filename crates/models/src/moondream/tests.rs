@@ -85,7 +85,7 @@ fn an_answer_has_another_token_than_the_references() {
     let seen = moondream.look(&picture()).expect("looks");
     let prompt = format!("\n\nQuestion: {QUESTION}\n\nAnswer:");
     let asked = moondream.tokens.encode_bare(&prompt, Length::Any).expect("encodes").ids;
-    let mut memory = Memory::default();
+    let mut memory = Memory::new(&moondream.config, 256);
     let mut logits = moondream.think(&[0], Some(&seen), &asked, &mut memory).expect("thinks");
     for (token, theirs) in theirs.iter().zip(fixture.floats("logits").chunks(420)) {
         let apart = apart(&logits, theirs);
@@ -114,7 +114,7 @@ fn eight_bits_say_something_else_than_single_precision() {
     assert!(off < 0.03, "what is seen is {off} off");
     let prompt = format!("\n\nQuestion: {QUESTION}\n\nAnswer:");
     let asked = moondream.tokens.encode_bare(&prompt, Length::Any).expect("encodes").ids;
-    let mut memory = Memory::default();
+    let mut memory = Memory::new(&moondream.config, 256);
     let mut logits = moondream.think(&[0], Some(&seen), &asked, &mut memory).expect("thinks");
     for (token, theirs) in tokens(&fixture).iter().zip(fixture.floats("logits").chunks(420)) {
         let off = apart(&logits, theirs);
@@ -165,5 +165,18 @@ fn a_question_too_long_or_another_models_folder_is_not_refused() {
             ),
             "{wrong}"
         );
+    }
+}
+
+#[test]
+fn other_devices_operators_answer_otherwise() {
+    let fixture = Fixture::open("moondream.safetensors");
+    let folder = folder();
+    let eight = folder.path().join("eight.safetensors");
+    Moondream::in_eight_bits(folder.path(), &eight, &mut |_| true).expect("writes");
+    for eight in [None, Some(eight.as_path())] {
+        let mut moondream = Moondream::load_by(folder.path(), eight, &runtime(), Operators::Library).expect("loads");
+        let answer = moondream.answer(&picture(), QUESTION, 48, &mut |_| true);
+        assert_eq!(answer.expect("answers").tokens, tokens(&fixture));
     }
 }
