@@ -33,6 +33,7 @@ pub struct Runtime {
     memory: Option<u64>,
     packs: bool,
     arena: bool,
+    ours: bool,
 }
 
 impl Runtime {
@@ -52,6 +53,7 @@ impl Runtime {
                 memory: None,
                 packs: true,
                 arena: true,
+                ours: true,
             });
         }
         let tried = || {
@@ -89,6 +91,7 @@ impl Runtime {
             memory: None,
             packs: true,
             arena: true,
+            ours: true,
         })
     }
 
@@ -117,9 +120,16 @@ impl Runtime {
     /// Whose operators compute where these sessions run.
     pub(crate) fn operators(&self) -> Operators {
         match self.device {
-            Device::Cpu => Operators::Ours,
+            Device::Cpu if self.ours => Operators::Ours,
             _ => Operators::Library,
         }
+    }
+
+    /// As other devices compute, on the processor.
+    #[cfg(test)]
+    pub(crate) fn as_elsewhere(mut self) -> Self {
+        self.ours = false;
+        self
     }
 
     /// For models whose pictures are large and few: what a layer leaves goes back at once, where an arena would keep a half as much again for

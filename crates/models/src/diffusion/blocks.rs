@@ -2,6 +2,7 @@
 
 use crate::error::ModelError;
 use crate::graph::{Around, Attention, Conv, Graph, Heads, Normed, Value};
+use crate::kernels::After;
 use crate::onnx::Attribute;
 
 /// Sines and cosines of a training step (Ho et al. 2020), `width` numbers: what `TimestepEmbedding` takes.
@@ -29,9 +30,9 @@ pub(crate) fn time_embedding(
     at: &str,
     (from, to): (usize, usize),
 ) -> Result<Value, ModelError> {
-    let y = g.linear(x, &format!("{at}.linear_1"), (from, to), true)?;
+    let y = g.linear_lying(x, &format!("{at}.linear_1"), (from, to), After::Nothing)?;
     let y = g.silu(&y);
-    g.linear(&y, &format!("{at}.linear_2"), (to, to), true)
+    g.linear_lying(&y, &format!("{at}.linear_2"), (to, to), After::Nothing)
 }
 
 /// Groups and ε of a block's norms.
@@ -124,14 +125,14 @@ impl Time<'_> {
     /// By the linear layer `at`, to a block of so many channels.
     pub(crate) fn told(&self, g: &mut Graph<'_>, at: &str, channels: usize) -> Result<Told, ModelError> {
         if !self.scale_shift {
-            return Ok(Told::Plus(g.linear(
+            return Ok(Told::Plus(g.linear_lying(
                 self.embedding,
                 at,
                 (self.width, channels),
-                true,
+                After::Nothing,
             )?));
         }
-        let t = g.linear(self.embedding, at, (self.width, 2 * channels), true)?;
+        let t = g.linear_lying(self.embedding, at, (self.width, 2 * channels), After::Nothing)?;
         let parts = g.split(&t, &[channels, channels], 1);
         Ok(match <[Value; 2]>::try_from(parts) {
             Ok([scale, shift]) => Told::Modulated(scale, shift),

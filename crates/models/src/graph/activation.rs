@@ -6,7 +6,7 @@ use crate::onnx::Attribute;
 
 impl Graph<'_> {
     /// As `after` says.
-    pub(super) fn bent(&mut self, x: &Value, after: After) -> Value {
+    pub(crate) fn bent(&mut self, x: &Value, after: After) -> Value {
         match after {
             After::Nothing => x.clone(),
             After::Rectified => self.relu(x),

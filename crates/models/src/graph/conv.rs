@@ -101,6 +101,9 @@ impl Graph<'_> {
         if bias && self.ours((from, to), conv) {
             return self.convolve(x, name, (from, to), Around::default());
         }
+        if bias && self.lies((from, to), conv) {
+            return self.convolution_lying(x, name, (from, to), conv.kernel);
+        }
         let weight = self.weight(
             &format!("{name}.weight"),
             &[to, from / conv.groups, conv.kernel, conv.kernel],

@@ -12,6 +12,9 @@ const MOST_KERNELS: (usize, usize) = (400_000, 2_000_000);
 /// The fewest channels that are worth bringing to the points.
 const FEWEST_CHANNELS: usize = 16;
 
+/// From so many weights on, pictures are so small that layers are computed over weights as they lie, where memory is spared.
+const LYING: (usize, usize) = (18_000_000, 400_000);
+
 /// The same along a signal, where ONNX Runtime's kernels for few channels are as fast.
 const FEWEST_ALONG: usize = 128;
 
@@ -88,9 +91,23 @@ impl Graph<'_> {
         (from, to): (usize, usize),
         around: Around<'_>,
     ) -> Result<Value, ModelError> {
+        if self.lies((from, to), Conv::same(3, 1)) {
+            return self.one_by_one(x, (from, to), around, |g, x| {
+                g.convolution_lying(x, name, (from, to), 3)
+            });
+        }
         let kernel = self.weight(&format!("{name}.weight"), &[to, from, 3, 3])?;
         let bias = self.weight(&format!("{name}.bias"), &[to])?;
         self.convolve_by(x, (&kernel, &bias), (from, to), around)
+    }
+
+    /// Whether a layer is computed over its weight as it lies: it has so many that a copy of them is more than what flows.
+    pub(super) fn lies(&self, (from, to): (usize, usize), conv: Conv) -> bool {
+        let most = if conv.kernel == 1 { LYING.1 } else { LYING.0 };
+        self.operators == Operators::OursSparing
+            && (conv.stride, conv.padding, conv.groups) == (1, conv.kernel / 2, 1)
+            && conv.kernel % 2 == 1
+            && from * to * conv.kernel * conv.kernel > most
     }
 
     /// The same with a kernel and a bias that are known.
@@ -104,6 +121,19 @@ impl Graph<'_> {
         if self.ours((from, to), Conv::same(3, 1)) {
             return self.at_once(x, (kernel, bias), (from, to), around);
         }
+        self.one_by_one(x, (from, to), around, |g, x| {
+            Ok(g.conv_of(x, kernel, bias, Conv::same(3, 1)))
+        })
+    }
+
+    /// The same, one operator after another.
+    fn one_by_one(
+        &mut self,
+        x: &Value,
+        (from, to): (usize, usize),
+        around: Around<'_>,
+        convolution: impl FnOnce(&mut Self, &Value) -> Result<Value, ModelError>,
+    ) -> Result<Value, ModelError> {
         let mut x = x.clone();
         if let Some(normed) = around.normed {
             let Normed {
@@ -127,7 +157,7 @@ impl Graph<'_> {
             x = self.twice(&x);
             self.sized(&x, from);
         }
-        let mut y = self.conv_of(&x, kernel, bias, Conv::same(3, 1));
+        let mut y = convolution(self, &x)?;
         self.sized(&y, to);
         if let Some(plus) = around.plus {
             let plus = self.unsqueeze(plus, &[2, 3]);
@@ -239,5 +269,43 @@ impl Graph<'_> {
         let parts = self.split(&norm, &[1, 1], 1);
         let shifted = self.add(&parts[1], &shift);
         Ok(self.concat(&[&parts[0], &shifted], 1))
+    }
+
+    /// Whether our operators look at pictures here.
+    pub(crate) fn ours_on_pictures(&self) -> bool {
+        self.operators != Operators::Library
+    }
+
+    /// The group norm `norm` (its name, channels and groups, ε), scaled and shifted place by place by what the 1 × 1 convolutions `told` say of a
+    /// smaller picture with `wide` channels; and `after` it.
+    pub(crate) fn spatial_norm(
+        &mut self,
+        x: &Value,
+        (name, (channels, groups), epsilon): (&str, (usize, usize), f32),
+        small: &Value,
+        told: [&str; 2],
+        wide: usize,
+        after: After,
+    ) -> Result<Value, ModelError> {
+        let normed = Normed {
+            name,
+            groups,
+            epsilon,
+            modulated: None,
+        };
+        let norm = self.group_scale(x, channels, normed)?;
+        let mut inputs = vec![x.clone(), norm, small.clone()];
+        for name in told {
+            inputs.push(self.weight(&format!("{name}.weight"), &[channels, wide, 1, 1])?);
+            inputs.push(self.weight(&format!("{name}.bias"), &[channels])?);
+        }
+        let inputs: Vec<&Value> = inputs.iter().collect();
+        let y = self.own(
+            kernels::SPATIAL_NORM,
+            &inputs,
+            &[("after", Attribute::Int(after as i64))],
+        );
+        self.sized(&y, channels);
+        Ok(y)
     }
 }

@@ -33,7 +33,7 @@ impl Graph<'_> {
         (from, to): (usize, usize),
         after: After,
     ) -> Result<Value, ModelError> {
-        let (at, scales) = (format!("{name}.weight"), format!("{name}.weight_scale"));
+        let scales = format!("{name}.weight_scale");
         let blocks = from.div_ceil(BLOCK);
         let eight = self.holds(&scales, &[to * blocks]);
         if self.operators == Operators::Library {
@@ -47,27 +47,53 @@ impl Graph<'_> {
             true => &[to, blocks, BLOCK],
             false => &[to, from],
         };
-        let (mut weight, element) = self.lying(&at, shape, shape, false)?;
+        let scales = match eight {
+            true => self.stored(&scales, &[to * blocks])?,
+            false => Self::nothing(),
+        };
+        self.over_lying(x, name, (shape, &scales), (to, 0), after)
+    }
+
+    /// A convolution of `taps` × `taps`, stride 1, of a picture whose size stays, over a weight that stays as it lies.
+    pub(super) fn convolution_lying(
+        &mut self,
+        x: &Value,
+        name: &str,
+        (from, to): (usize, usize),
+        taps: usize,
+    ) -> Result<Value, ModelError> {
+        let shape = [to, from, taps, taps];
+        let y = self.over_lying(x, name, (&shape, &Self::nothing()), (to, taps), After::Nothing)?;
+        self.sized(&y, to);
+        Ok(y)
+    }
+
+    fn over_lying(
+        &mut self,
+        x: &Value,
+        name: &str,
+        (shape, scales): (&[usize], &Value),
+        (to, taps): (usize, usize),
+        after: After,
+    ) -> Result<Value, ModelError> {
+        let (mut weight, element) = self.lying(&format!("{name}.weight"), shape, shape, false)?;
         let bias = self.weight(&format!("{name}.bias"), &[to])?;
         let place = match element {
             Element::F16 => 1,
             Element::Bf16 => 2,
-            Element::U8 if eight => 3,
+            Element::U8 => 3,
             Element::F32 => 0,
             _ => {
                 weight = self.wide(&weight);
                 0
             }
         };
-        let scales = match eight {
-            true => self.stored(&scales, &[to * blocks])?,
-            false => Self::nothing(),
-        };
         let attributes = [
             ("to", Attribute::Int(to as i64)),
+            ("taps", Attribute::Int(taps as i64)),
             ("after", Attribute::Int(after as i64)),
         ];
-        Ok(self.own(kernels::LINEAR[place].0, &[x, &weight, &bias, &scales], &attributes))
+        Ok(self.own(kernels::LINEAR[place].0, &[x, &weight, &bias, scales], &attributes))
     }
 
     /// A linear layer whose weight lies the other way round, from × to: GPT-2's `Conv1D`.

@@ -9,7 +9,7 @@ mod parity;
 mod prior;
 mod unet;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ancestral::Ancestral;
 use movq::Movq;
@@ -50,7 +50,12 @@ impl Default for DecoderSteps {
 /// A loaded decoder: the U-Net and MoVQ.
 #[derive(Debug)]
 pub struct Decoder {
-    unet: Unet,
+    /// Not while and after MoVQ works, until there is something to do again: its weights are five gigabytes of the file, which are mapped again in less
+    /// than a second.
+    unet: Option<Unet>,
+    folder: PathBuf,
+    runtime: Runtime,
+    sizes: unet::Sizes,
     movq: Movq,
     schedule: Ancestral,
 }
@@ -64,7 +69,8 @@ impl Decoder {
         let schedule = Ancestral::read(&folder.join("scheduler"))?;
         let unet = Unet::load(&folder.join("unet"), runtime)?;
         let movq = Movq::load(&folder.join("movq"), runtime)?;
-        let (says, channels) = (unet.config.out_channels, unet.config.in_channels);
+        let sizes = unet.config.sizes();
+        let (says, channels) = (unet.config.out_channels, sizes.channels);
         if says != 2 * channels {
             return Err(ModelError::Config {
                 path: folder.join("unet/config.json"),
@@ -72,7 +78,14 @@ impl Decoder {
                 reason: format!("it says {says} channels of {channels}, not the noise and its variance"),
             });
         }
-        Ok(Self { unet, movq, schedule })
+        Ok(Self {
+            unet: Some(unet),
+            folder: folder.to_path_buf(),
+            runtime: runtime.clone(),
+            sizes,
+            movq,
+            schedule,
+        })
     }
 
     /// Paints what the embeddings say.
@@ -111,7 +124,7 @@ impl Decoder {
                 "a picture of {width} × {height} pixels; 1 to {LONGEST} each way"
             )));
         }
-        let wide = self.unet.config.image;
+        let wide = self.sizes.image;
         if embeddings.image.len() != wide || embeddings.negative.len() != wide {
             return Err(refused(format!(
                 "an embedding of {} numbers for a decoder of {wide}: do prior and decoder belong together?",
@@ -120,7 +133,7 @@ impl Decoder {
         }
         let factor = self.movq.config.factor();
         let side = |pixels: usize| pixels.div_ceil(factor * factor) * factor;
-        let channels = self.unet.config.in_channels;
+        let channels = self.sizes.channels;
         let shape = [1, channels, side(height), side(width)];
         let count: usize = shape.iter().product();
         let timesteps = self.schedule.timesteps(how.steps)?;
@@ -131,6 +144,10 @@ impl Decoder {
             embeddings.image.clone()
         };
         let mut latents = random.normal(count);
+        let mut unet = match self.unet.take() {
+            Some(unet) => unet,
+            None => Unet::load(&self.folder.join("unet"), &self.runtime)?,
+        };
         for (i, at) in timesteps.iter().enumerate() {
             watch.check()?;
             let n = if guided { 2 } else { 1 };
@@ -138,7 +155,7 @@ impl Decoder {
                 shape: [&[n], &shape[1..]].concat(),
                 data: latents.repeat(n),
             };
-            let said = self.unet.step(&sample, *at, &images)?.data;
+            let said = unet.step(&sample, *at, &images)?.data;
             // Noise and variance of the one to keep away from, then of the one to paint.
             let mut parts = said.chunks_exact(count);
             let mut next = || parts.next().unwrap_or_default();

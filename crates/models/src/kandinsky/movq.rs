@@ -10,6 +10,7 @@ use crate::config;
 use crate::diffusion::blocks;
 use crate::error::ModelError;
 use crate::graph::{Around, Attention, Conv, Finished, Graph, Heads, Operators, Value};
+use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -112,39 +113,36 @@ impl Movq {
     }
 }
 
-/// The latents that the norms see, each as often as it takes to be as large as the picture, and how wide they are.
-struct Latents(Value, usize);
+/// The latents that the norms see, as large as they are, each as often as it takes to be as large as the picture, and how wide they are.
+struct Latents {
+    small: Value,
+    large: Value,
+    wide: usize,
+}
 
 impl Latents {
-    /// `SpatialNorm`: a group norm, scaled and shifted by what the latents say of each place.
-    fn norm(&self, g: &mut Graph<'_>, x: &Value, at: &str, width: usize) -> Result<Value, ModelError> {
-        let y = g.group_norm(x, &format!("{at}.norm_layer"), (width, GROUPS), EPSILON)?;
-        let scale = g.conv2d(
-            &self.0,
-            &format!("{at}.conv_y"),
-            (self.1, width),
-            Conv::same(1, 1),
-            true,
-        )?;
-        let shift = g.conv2d(
-            &self.0,
-            &format!("{at}.conv_b"),
-            (self.1, width),
-            Conv::same(1, 1),
-            true,
-        )?;
+    /// `SpatialNorm`: a group norm, scaled and shifted by what the latents say of each place; and `after` it.
+    fn norm(&self, g: &mut Graph<'_>, x: &Value, at: &str, width: usize, after: After) -> Result<Value, ModelError> {
+        let (scale, shift) = (format!("{at}.conv_y"), format!("{at}.conv_b"));
+        let norm = (&*format!("{at}.norm_layer"), (width, GROUPS), EPSILON);
+        if g.ours_on_pictures() {
+            return g.spatial_norm(x, norm, &self.small, [&scale, &shift], self.wide, after);
+        }
+        let y = g.group_norm(x, norm.0, norm.1, norm.2)?;
+        let conv =
+            |g: &mut Graph<'_>, name: &str| g.conv2d(&self.large, name, (self.wide, width), Conv::same(1, 1), true);
+        let (scale, shift) = (conv(g, &scale)?, conv(g, &shift)?);
         let y = g.multiply(&y, &scale);
-        Ok(g.add(&y, &shift))
+        let y = g.add(&y, &shift);
+        Ok(g.bent(&y, after))
     }
 
     /// `ResnetBlockCondNorm2D`.
     fn resnet(&self, g: &mut Graph<'_>, x: &Value, at: &str, (from, to): (usize, usize)) -> Result<Value, ModelError> {
         let name = |part: &str| format!("{at}.{part}");
-        let y = self.norm(g, x, &name("norm1"), from)?;
-        let y = g.silu(&y);
+        let y = self.norm(g, x, &name("norm1"), from, After::Silu)?;
         let y = g.conv2d(&y, &name("conv1"), (from, to), Conv::same(3, 1), true)?;
-        let y = self.norm(g, &y, &name("norm2"), to)?;
-        let y = g.silu(&y);
+        let y = self.norm(g, &y, &name("norm2"), to, After::Silu)?;
         let past = match from == to {
             true => x.clone(),
             false => g.conv2d(x, &name("conv_shortcut"), (from, to), Conv::same(1, 1), true)?,
@@ -166,7 +164,7 @@ impl Latents {
         let parts = parts.map(|part| format!("{at}.{part}"));
         let [q, k, v, out] = &parts;
         let shape = g.op("Shape", &[x], &[]);
-        let y = self.norm(g, x, &format!("{at}.spatial_norm"), width)?;
+        let y = self.norm(g, x, &format!("{at}.spatial_norm"), width, After::Nothing)?;
         let y = blocks::rows(g, &y, width);
         let layer = Attention {
             names: [q, k, v, out],
@@ -195,7 +193,11 @@ pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Operators) -> 
     ];
     let given = g.input("latents", Element::F32, &shape);
     g.name_sizes();
-    let mut latents = Latents(given.clone(), embedded);
+    let mut latents = Latents {
+        small: given.clone(),
+        large: given.clone(),
+        wide: embedded,
+    };
     let x = g.conv2d(&given, "post_quant_conv", (embedded, latent), Conv::same(1, 1), true)?;
     let widths: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
     let mut from = widths[0];
@@ -216,12 +218,13 @@ pub(super) fn decoder(weights: &dyn Weights, config: &Config, by: Operators) -> 
         }
         if level + 1 < widths.len() {
             x = blocks::up(&mut g, &x, &format!("{at}.upsamplers.0"), to, None)?;
-            latents.0 = g.twice(&latents.0);
-            g.sized(&latents.0, embedded);
+            if !g.ours_on_pictures() {
+                latents.large = g.twice(&latents.large);
+                g.sized(&latents.large, embedded);
+            }
         }
     }
-    let x = latents.norm(&mut g, &x, "decoder.conv_norm_out", from)?;
-    let x = g.silu(&x);
+    let x = latents.norm(&mut g, &x, "decoder.conv_norm_out", from, After::Silu)?;
     let x = g.conv2d(
         &x,
         "decoder.conv_out",

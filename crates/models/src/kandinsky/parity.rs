@@ -228,20 +228,23 @@ fn the_decoders_parts_differ_from_diffusers() {
     let fixture = fixture();
     let folder = tempfile::tempdir().expect("a folder");
     decoder(&fixture, folder.path());
-    let mut unet = Unet::load(&folder.path().join("unet"), &runtime()).expect("loads");
-    let sample = drawn("sample", &[2, 4, 16, 8], (-2.0, 2.0));
-    let image = drawn("image", &[2, WIDTH], (-1.0, 1.0));
-    let said = unet.step(&sample, 321, &image.data).expect("runs");
-    assert_eq!(said.shape, [2, 8, 16, 8]);
-    let off = apart(&sampled(&said.data), &fixture.floats("unet.said"));
-    assert!(off < 1e-4, "the U-Net is {off} off");
-    let mut movq = Movq::load(&folder.path().join("movq"), &runtime()).expect("loads");
-    let picture = movq
-        .decode(&drawn("latents", &[2, 4, 6, 5], (-2.0, 2.0)))
-        .expect("runs");
-    assert_eq!(picture.shape, [2, 3, 48, 40]);
-    let off = apart(&sampled(&picture.data), &fixture.floats("movq.picture"));
-    assert!(off < 1e-4, "MoVQ is {off} off");
+    // By our operators, and by those of other devices.
+    for runtime in [runtime(), runtime().as_elsewhere()] {
+        let mut unet = Unet::load(&folder.path().join("unet"), &runtime).expect("loads");
+        let sample = drawn("sample", &[2, 4, 16, 8], (-2.0, 2.0));
+        let image = drawn("image", &[2, WIDTH], (-1.0, 1.0));
+        let said = unet.step(&sample, 321, &image.data).expect("runs");
+        assert_eq!(said.shape, [2, 8, 16, 8]);
+        let off = apart(&sampled(&said.data), &fixture.floats("unet.said"));
+        assert!(off < 1e-4, "the U-Net is {off} off");
+        let mut movq = Movq::load(&folder.path().join("movq"), &runtime).expect("loads");
+        let picture = movq
+            .decode(&drawn("latents", &[2, 4, 6, 5], (-2.0, 2.0)))
+            .expect("runs");
+        assert_eq!(picture.shape, [2, 3, 48, 40]);
+        let off = apart(&sampled(&picture.data), &fixture.floats("movq.picture"));
+        assert!(off < 1e-4, "MoVQ is {off} off");
+    }
 }
 
 #[test]

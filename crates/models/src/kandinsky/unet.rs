@@ -10,6 +10,7 @@ use crate::config::{self, OneOrEach};
 use crate::diffusion::blocks::{self, Norms, Time, rows};
 use crate::error::ModelError;
 use crate::graph::{Around, Conv, Finished, Graph, Heads, Normed, Operators, Value};
+use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 
@@ -104,7 +105,22 @@ pub(super) struct Config {
     scale_shift: bool,
 }
 
+/// What its latents and embeddings measure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) channels: usize,
+    /// Width of the embedding.
+    pub(super) image: usize,
+}
+
 impl Config {
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            channels: self.in_channels,
+            image: self.image,
+        }
+    }
+
     pub(super) fn read(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join("config.json");
         let raw: Raw = config::read(&path, MODEL)?;
@@ -321,15 +337,16 @@ impl Sight<'_> {
         let shape = g.op("Shape", &[x], &[]);
         let y = g.group_norm(x, &format!("{at}.group_norm"), (width, self.config.norms.groups), 1e-5)?;
         let y = rows(g, &y, width);
-        let own = |g: &mut Graph<'_>, part: &str| g.linear(&y, &format!("{at}.{part}"), (width, width), true);
+        let own =
+            |g: &mut Graph<'_>, part: &str| g.linear_lying(&y, &format!("{at}.{part}"), (width, width), After::Nothing);
         let (q, k, v) = (own(g, "to_q")?, own(g, "to_k")?, own(g, "to_v")?);
         let size = (self.config.context, width);
-        let added_k = g.linear(&self.context, &format!("{at}.add_k_proj"), size, true)?;
-        let added_v = g.linear(&self.context, &format!("{at}.add_v_proj"), size, true)?;
+        let added_k = g.linear_lying(&self.context, &format!("{at}.add_k_proj"), size, After::Nothing)?;
+        let added_v = g.linear_lying(&self.context, &format!("{at}.add_v_proj"), size, After::Nothing)?;
         let k = g.concat(&[&added_k, &k], 1);
         let v = g.concat(&[&added_v, &v], 1);
         let y = g.attend((&q, &k, &v), Heads::of(width / level.head), None);
-        let y = g.linear(&y, &format!("{at}.to_out.0"), (width, width), true)?;
+        let y = g.linear_lying(&y, &format!("{at}.to_out.0"), (width, width), After::Nothing)?;
         let y = g.transpose(&y, &[0, 2, 1]);
         let y = g.reshape_to(&y, &shape);
         g.sized(&y, width);
@@ -353,19 +370,19 @@ pub(super) fn graph(weights: &dyn Weights, config: &Config, by: Operators) -> Re
     let time = g.input("time", Element::F32, &[Dim::Known(1), Dim::Known(first)]);
     let image = g.input("image", Element::F32, &[n, Dim::Known(config.image)]);
     let time = blocks::time_embedding(&mut g, &time, "time_embedding", (first, config.time_width))?;
-    let added = g.linear(
+    let added = g.linear_lying(
         &image,
         "add_embedding.image_proj",
         (config.image, config.time_width),
-        true,
+        After::Nothing,
     )?;
     let added = g.layer_norm(&added, "add_embedding.image_norm", config.time_width, 1e-5)?;
     let time = g.add(&time, &added);
-    let context = g.linear(
+    let context = g.linear_lying(
         &image,
         "encoder_hid_proj.image_embeds",
         (config.image, TOKENS * config.context),
-        true,
+        After::Nothing,
     )?;
     let context = g.reshape(&context, &[0, TOKENS as i64, config.context as i64]);
     let sight = Sight {

@@ -88,10 +88,21 @@ impl Weights<'_> {
     }
 }
 
-/// What a layer computes from `x`: rows × from, to rows × to.
+/// How what a layer computes from lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen {
+    /// Rows × from, to rows × to.
+    Rows,
+    /// N × channels × height × width, to N × to × height × width: each row is a pixel with its neighbours, `taps` along each side (odd), so
+    /// `from` is channels × taps².
+    Picture { height: usize, width: usize, taps: usize },
+}
+
+/// A linear layer over `x`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layer<'a> {
     pub(super) x: &'a [f32],
+    pub(super) seen: Seen,
     pub(super) rows: usize,
     pub(super) from: usize,
     pub(super) to: usize,
@@ -215,7 +226,7 @@ impl Layer<'_> {
             return;
         }
         let out = Shared::new(out);
-        if self.rows <= FEW {
+        if self.rows <= FEW && matches!(self.seen, Seen::Rows) {
             // Pieces enough that threads end together.
             let each = self.to.div_ceil(threads.max(1) * 4).clamp(8, 1024);
             spread(self.to.div_ceil(each), &|piece| {
@@ -384,8 +395,12 @@ impl Work for Turn<'_> {
                 for (row, line) in lines[..ROWS].iter_mut().enumerate() {
                     let row = (below * cut.rows + panel) * ROWS + row;
                     let inside = if row < layer.rows { inside } else { 0 };
-                    if inside > 0 {
-                        line[..inside].copy_from_slice(&layer.x[row * layer.from + from..][..inside]);
+                    match layer.seen {
+                        _ if inside == 0 => {}
+                        Seen::Rows => line[..inside].copy_from_slice(&layer.x[row * layer.from + from..][..inside]),
+                        Seen::Picture { height, width, taps } => {
+                            neighbours(layer, (height, width, taps), row, from, &mut line[..inside]);
+                        }
                     }
                     line[inside..].fill(0.0);
                 }
@@ -414,6 +429,31 @@ impl Work for Turn<'_> {
                 }
             }
         }
+    }
+}
+
+/// What a pixel and its neighbours are, channel by channel, from number `from` on; beyond the edges there is nothing.
+#[inline(always)]
+fn neighbours(
+    layer: &Layer<'_>,
+    (height, width, taps): (usize, usize, usize),
+    pixel: usize,
+    from: usize,
+    line: &mut [f32],
+) {
+    let (n, pixel) = (pixel / (height * width), pixel % (height * width));
+    let (y, x) = (pixel / width, pixel % width);
+    let channels = layer.from / (taps * taps);
+    for (place, out) in (from..).zip(line) {
+        let (channel, tap) = (place / (taps * taps), place % (taps * taps));
+        let (y, x) = (y + tap / taps, x + tap % taps);
+        let inside = (taps / 2..height + taps / 2).contains(&y) && (taps / 2..width + taps / 2).contains(&x);
+        *out = if inside {
+            let plane = (n * channels + channel) * height * width;
+            layer.x[plane + (y - taps / 2) * width + x - taps / 2]
+        } else {
+            0.0
+        };
     }
 }
 
@@ -502,6 +542,23 @@ impl Work for Block<'_> {
             let first = ((beside * cut.columns + from) * COLUMNS).min(layer.to);
             let wide = (columns * COLUMNS).min(layer.to - first);
             let tall = (cut.rows * ROWS).min(layer.rows.saturating_sub(below * cut.rows * ROWS));
+            if let Seen::Picture { height, width, .. } = layer.seen {
+                for row in 0..tall {
+                    let (tile, sums) = (row / ROWS, row % ROWS);
+                    let pixel = below * cut.rows * ROWS + row;
+                    let (n, pixel) = (pixel / (height * width), pixel % (height * width));
+                    for column in 0..wide {
+                        let place = (quarter * columns + column / COLUMNS) * cut.rows + tile;
+                        let channel = first + column;
+                        // SAFETY: no other block has these channels.
+                        #[expect(unsafe_code, reason = "threads write channels of their own")]
+                        let out = unsafe { out.part((n * layer.to + channel) * height * width + pixel, 1) };
+                        out[0] = tiles[place][sums][column % COLUMNS] + layer.bias.map_or(0.0, |bias| bias[channel]);
+                        layer.after.bend::<A>(out);
+                    }
+                }
+                continue;
+            }
             for row in (0..tall).take_while(|_| wide > 0) {
                 let at = (below * cut.rows * ROWS + row) * layer.to + first;
                 // SAFETY: no other block has these columns.
@@ -622,6 +679,7 @@ mod tests {
                 assert!(weights.are(from, to) && !weights.are(from, to + 1));
                 let layer = Layer {
                     x: &x,
+                    seen: Seen::Rows,
                     rows,
                     from,
                     to,
@@ -654,6 +712,46 @@ mod tests {
                         "{place}, row {row}, column {column}: {ours} {wanted}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_convolution_of_what_lies_differs_from_its_definition() {
+        for (n, channels, height, width, taps, to) in [
+            (1, 3, 1, 1, 3, 5),
+            (2, 5, 4, 3, 3, 17),
+            (1, 9, 5, 6, 1, 33),
+            (2, 58, 10, 11, 3, 530),
+        ] {
+            let (rows, from) = (n * height * width, channels * taps * taps);
+            let (x, weights, bias) = (drawn(rows * channels, 1), drawn(to * from, 2), drawn(to, 3));
+            let layer = Layer {
+                x: &x,
+                seen: Seen::Picture { height, width, taps },
+                rows,
+                from,
+                to,
+                weights: Weights::Single(&weights),
+                bias: Some(&bias),
+                after: After::Rectified,
+            };
+            let mut out = vec![f32::NAN; rows * to];
+            layer.run(&mut out, &Rooms::default(), 2, |n, work| (0..n).for_each(work));
+            for (at, ours) in out.iter().enumerate() {
+                let (x_at, y_at) = (at % width, at / width % height);
+                let (channel, n) = (at / width / height % to, at / width / height / to);
+                let mut sum = f64::from(bias[channel]);
+                for (place, weight) in weights[channel * from..][..from].iter().enumerate() {
+                    let (seen, tap) = (place / taps / taps, place % (taps * taps));
+                    let (y, x_seen) = (y_at + tap / taps, x_at + tap % taps);
+                    let (y, x_seen) = (y.wrapping_sub(taps / 2), x_seen.wrapping_sub(taps / 2));
+                    if y < height && x_seen < width {
+                        let at = ((n * channels + seen) * height + y) * width + x_seen;
+                        sum += f64::from(x[at]) * f64::from(*weight);
+                    }
+                }
+                assert!((f64::from(*ours) - sum.max(0.0)).abs() < 2e-5, "{at}: {ours} {sum}");
             }
         }
     }

@@ -1,8 +1,11 @@
-//! The statistics of group norms, as what each channel is to be multiplied by and what to be added then.
+//! The statistics of group norms, as what each channel is to be multiplied by and what to be added then; and norms that a small picture
+//! scales and shifts place by place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::After;
 use super::lanes::{Arithmetic, Octet, Work, widest};
+use super::shared::Shared;
 
 /// Numbers whose mean is taken before their deviations: as many as stay at hand.
 const CHUNK: usize = 2048;
@@ -90,6 +93,85 @@ fn sum(numbers: &[f32], add: impl Fn(f32, f32) -> f32) -> f64 {
         last = add(*x, last);
     }
     sums.as_flattened().iter().map(|x| f64::from(*x)).sum::<f64>() + f64::from(last)
+}
+
+/// A picture (N × channels × height × width) whose norm is scaled and shifted by what a smaller one of N × `wide` × rows × columns says of each place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spatial<'a> {
+    pub(super) x: &'a [f32],
+    /// Lengths of its axes.
+    pub(super) shape: [usize; 4],
+    /// What [`scales`] found.
+    pub(super) norm: &'a [f32],
+    pub(super) small: &'a [f32],
+    /// Channels, rows and columns of the small one, which divide the picture's.
+    pub(super) sides: [usize; 3],
+    /// Channels × `wide`, and one each channel: the scale, the shift.
+    pub(super) scale: (&'a [f32], &'a [f32]),
+    pub(super) shift: (&'a [f32], &'a [f32]),
+    pub(super) after: After,
+}
+
+impl Spatial<'_> {
+    /// Computes it into `out`; `spread(n, work)` runs `work(0)` to `work(n - 1)`, on as many threads as it likes.
+    pub(super) fn run(&self, out: &mut [f32], spread: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) {
+        let out = Shared::new(out);
+        let [n, channels, ..] = self.shape;
+        spread(n * channels, &|which| {
+            widest(Plane {
+                layer: self,
+                n: which / channels,
+                channel: which % channels,
+                out: &out,
+            });
+        });
+    }
+}
+
+/// A channel of a picture.
+struct Plane<'a> {
+    layer: &'a Spatial<'a>,
+    n: usize,
+    channel: usize,
+    out: &'a Shared<'a>,
+}
+
+impl Work for Plane<'_> {
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Self { layer, n, channel, out } = self;
+        let ([_, channels, height, width], [wide, rows, columns]) = (layer.shape, layer.sides);
+        let norm = &layer.norm[n * 2 * channels..];
+        let (by, plus) = (norm[channel], norm[channels + channel]);
+        let (tall, long) = (height / rows, width / columns);
+        let mut factors = vec![0.0; width];
+        let mut addends = vec![0.0; width];
+        for row in 0..rows {
+            for column in 0..columns {
+                let told = |(weights, bias): (&[f32], &[f32])| {
+                    let weights = &weights[channel * wide..][..wide];
+                    let small = layer.small[n * wide * rows * columns..].chunks_exact(rows * columns);
+                    weights.iter().zip(small).fold(bias[channel], |sum, (w, plane)| {
+                        A::fused(*w, plane[row * columns + column], sum)
+                    })
+                };
+                let (scale, shift) = (told(layer.scale), told(layer.shift));
+                factors[column * long..][..long].fill(by * scale);
+                addends[column * long..][..long].fill(A::fused(plus, scale, shift));
+            }
+            for line in row * tall..(row + 1) * tall {
+                let at = ((n * channels + channel) * height + line) * width;
+                // SAFETY: no other channel's rows lie there.
+                #[expect(unsafe_code, reason = "threads write channels of their own")]
+                let out = unsafe { out.part(at, width) };
+                let places = layer.x[at..].iter().zip(factors.iter().zip(&addends));
+                for (out, (x, (by, plus))) in out.iter_mut().zip(places) {
+                    *out = A::fused(*x, *by, *plus);
+                }
+                layer.after.bend::<A>(out);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

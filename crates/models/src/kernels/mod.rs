@@ -38,7 +38,8 @@ pub(crate) const CONVOLUTION: &str = "Convolution3";
 /// Attributes as above, `dilation` and `slope`.
 pub(crate) const CONVOLUTION_ALONG: &str = "Convolution1";
 /// A linear layer over weights as they lie, to × from: what flows (… × from), weights, bias, and in 8 bits the scales of blocks. Attributes `to` and
-/// `after`. For weights in single, half and brain precision, and in 8 bits ([`crate::eight_bits`]).
+/// `after`, and `taps`: more than none for a convolution of that many along each side, of a picture. For weights in single, half and brain
+/// precision, and in 8 bits ([`crate::eight_bits`]).
 pub(crate) const LINEAR: [(&str, TensorElementType); 4] = [
     ("Linear", FLOATS),
     ("LinearHalf", TensorElementType::Float16),
@@ -50,6 +51,9 @@ pub(crate) const LINEAR: [(&str, TensorElementType); 4] = [
 pub(crate) const ATTENTION: &str = "Attention";
 /// What a group norm multiplies each channel by and then adds: picture, weight, bias; attributes `groups`, `epsilon`.
 pub(crate) const GROUP_SCALE: &str = "GroupScale";
+/// A group norm scaled and shifted place by place (diffusers' `SpatialNorm`): picture, what [`GROUP_SCALE`] found, a smaller picture, and of two 1 × 1
+/// convolutions of that the weight and bias each. Attribute `after`.
+pub(crate) const SPATIAL_NORM: &str = "SpatialNorm";
 
 /// Our operators, computing with so many threads.
 pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
@@ -68,6 +72,7 @@ pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
             shared: Arc::clone(&shared),
         })?
         .add(GroupScale)?
+        .add(SpatialNorm)?
         .add(Attention {
             shared: Arc::clone(&shared),
         })?;
@@ -432,6 +437,19 @@ impl Kernel for GroupScaleKernel {
     }
 }
 
+/// What comes out is as large as what goes in first.
+fn as_it_was(context: &mut ShapeInferenceContext) -> Result<()> {
+    let inputs = context.inputs();
+    match inputs.first() {
+        Some(ValueType::Tensor {
+            shape,
+            dimension_symbols,
+            ..
+        }) if named(shape, dimension_symbols) => context.set_output(0, &inputs[0]),
+        _ => Ok(()),
+    }
+}
+
 /// Whether all lengths are known or have a name: ONNX Runtime takes those without one for the same.
 fn named(shape: &[i64], names: &[String]) -> bool {
     shape
@@ -474,6 +492,7 @@ impl Operator for Linear {
             shared: Arc::clone(&self.shared),
             threads: self.threads,
             to: attribute("to")?.max(0) as usize,
+            taps: attribute("taps")?.max(0) as usize,
             after: After::of(attribute("after")?),
         })
     }
@@ -489,10 +508,14 @@ impl Operator for Linear {
             return Ok(());
         };
         let (mut shape, names) = (shape.to_vec(), dimension_symbols.clone());
-        let Some(last) = shape.last_mut() else {
-            return Ok(());
+        let made = match context.attr::<i64>("taps")? {
+            0 => shape.last_mut(),
+            _ => shape.get_mut(1),
         };
-        *last = context.attr::<i64>("to")?;
+        match made {
+            Some(made) => *made = context.attr::<i64>("to")?,
+            None => return Ok(()),
+        }
         // ONNX Runtime takes all lengths without a name for the same one.
         if shape
             .iter()
@@ -517,6 +540,7 @@ struct LinearKernel {
     shared: Arc<Shelf>,
     threads: usize,
     to: usize,
+    taps: usize,
     after: After,
 }
 
@@ -538,12 +562,17 @@ impl Kernel for LinearKernel {
             }
             _ => Weights::Single(lying.try_extract_tensor()?.1),
         };
-        let Some(last) = shape.last_mut() else {
-            return Err(wrong("what flows has no axis"));
+        let (seen, wide) = match (self.taps, &mut shape[..]) {
+            (0, [.., last]) => (dense::Seen::Rows, last),
+            (taps, &mut [_, ref mut channels, height, width]) if taps % 2 == 1 => {
+                (dense::Seen::Picture { height, width, taps }, channels)
+            }
+            _ => return Err(wrong("what flows has other axes")),
         };
-        let from = std::mem::replace(last, self.to);
-        let rows = x.len().checked_div(from).unwrap_or(0);
-        if !weights.are(from, self.to) || rows * from != x.len() {
+        let wide = std::mem::replace(wide, self.to);
+        let rows = x.len().checked_div(wide).unwrap_or(0);
+        let from = wide * self.taps.max(1).pow(2);
+        if !weights.are(from, self.to) || rows * wide != x.len() {
             return Err(wrong("its weights are for another width"));
         }
         let bias = given(context, 2, &[self.to])?;
@@ -557,6 +586,7 @@ impl Kernel for LinearKernel {
         }
         let layer = dense::Layer {
             x,
+            seen,
             rows,
             from,
             to: self.to,
@@ -610,15 +640,7 @@ impl Operator for Attention {
     }
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
-        let inputs = context.inputs();
-        match inputs.first() {
-            Some(ValueType::Tensor {
-                shape,
-                dimension_symbols,
-                ..
-            }) if named(shape, dimension_symbols) => context.set_output(0, &inputs[0]),
-            _ => Ok(()),
-        }
+        as_it_was(context)
     }
 }
 
@@ -683,6 +705,82 @@ impl Kernel for AttentionKernel {
         };
         let mut ran = Ok(());
         layer.run(out, &self.shared.heads, |n, work| ran = context.par_for(n, n, work));
+        ran
+    }
+}
+
+struct SpatialNorm;
+
+impl Operator for SpatialNorm {
+    type Kernel<'k> = SpatialNormKernel;
+
+    fn name(&self) -> &str {
+        SPATIAL_NORM
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [FLOATS; 7].map(OperatorInput::required)
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(FLOATS)]
+    }
+
+    fn create_kernel<'k>(&self, context: &KernelContext<'k>) -> Result<Self::Kernel<'k>> {
+        let after = context
+            .get::<i64>("after")
+            .ok_or_else(|| wrong("an attribute is missing"))?;
+        Ok(SpatialNormKernel {
+            after: After::of(after),
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> Result<()> {
+        as_it_was(context)
+    }
+}
+
+struct SpatialNormKernel {
+    after: After,
+}
+
+impl Kernel for SpatialNormKernel {
+    fn compute(&mut self, context: &ComputeContext) -> Result<()> {
+        let input = |place| context.input(place)?.ok_or_else(|| wrong("an input is missing"));
+        let given: Vec<ValueRef<'_>> = (0..7).map(input).collect::<Result<_>>()?;
+        let given: Vec<(Vec<usize>, &[f32])> = given.iter().map(numbers).collect::<Result<_>>()?;
+        let (Ok(shape), Ok([count, wide, rows, columns])) = (
+            <[usize; 4]>::try_from(given[0].0.as_slice()),
+            <[usize; 4]>::try_from(given[2].0.as_slice()),
+        ) else {
+            return Err(wrong("what it looks at is no picture"));
+        };
+        let [n, channels, height, width] = shape;
+        let divides = |all: usize, of: usize| of > 0 && all.is_multiple_of(of);
+        let lengths = [2 * n * channels, channels * wide, channels, channels * wide, channels];
+        let fit = [1, 3, 4, 5, 6]
+            .iter()
+            .zip(lengths)
+            .all(|(at, length)| given[*at].1.len() == length);
+        if count != n || !divides(height, rows) || !divides(width, columns) || !fit {
+            return Err(wrong("what scales it has another size"));
+        }
+        let mut out = context
+            .output(0, shape.map(|d| d as i64).to_vec())?
+            .ok_or_else(|| wrong("nobody takes what it makes"))?;
+        let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+        let layer = groups::Spatial {
+            x: given[0].1,
+            shape,
+            norm: given[1].1,
+            small: given[2].1,
+            sides: [wide, rows, columns],
+            scale: (given[3].1, given[4].1),
+            shift: (given[5].1, given[6].1),
+            after: self.after,
+        };
+        let mut ran = Ok(());
+        layer.run(out, |n, work| ran = context.par_for(n, n, work));
         ran
     }
 }

@@ -56,10 +56,6 @@ impl Moondream {
     /// # Errors
     /// [`ModelError`]: no checkpoint, another model's or revision's, or no ONNX Runtime.
     pub fn load(folder: &Path, eight: Option<&Path>, runtime: &Runtime) -> Result<Self, ModelError> {
-        Self::load_by(folder, eight, runtime, runtime.operators())
-    }
-
-    fn load_by(folder: &Path, eight: Option<&Path>, runtime: &Runtime, by: Operators) -> Result<Self, ModelError> {
         let config = TextConfig::read(folder)?;
         let tokens = Tokens::open(folder)?;
         let checkpoint = match eight {
@@ -67,6 +63,7 @@ impl Moondream {
             None => Checkpoint::open(folder)?,
         };
         let image = ImageConfig::of(&checkpoint)?;
+        let by = runtime.operators();
         let eye = networks::eye(&checkpoint, image, config.hidden_size, by)?;
         let text = networks::text(&checkpoint, &config, by)?;
         Ok(Self {
