@@ -13,7 +13,7 @@ const MOST_KERNELS: (usize, usize) = (400_000, 2_000_000);
 const FEWEST_CHANNELS: usize = 16;
 
 /// From so many weights on, pictures are so small that layers are computed over weights as they lie, where memory is spared.
-const LYING: (usize, usize) = (18_000_000, 400_000);
+const LYING: (usize, usize) = (9 * MOST_KERNELS.1, 400_000);
 
 /// The same along a signal, where ONNX Runtime's kernels for few channels are as fast.
 const FEWEST_ALONG: usize = 128;

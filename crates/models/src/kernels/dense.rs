@@ -112,10 +112,16 @@ pub(super) struct Layer<'a> {
     pub(super) after: After,
 }
 
-/// Room that a thread computes in, and that what all read of `x` lies in.
+/// Room that threads compute in, and one that what they all read of `x` lies in.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    left: Vec<Left>,
+    lefts: Rooms<Vec<Left>>,
+    each: Rooms<Desk>,
+}
+
+/// Room of a thread.
+#[derive(Debug, Default)]
+struct Desk {
     right: Vec<Right>,
     sums: Vec<Right>,
     line: Vec<f32>,
@@ -218,7 +224,7 @@ impl Layer<'_> {
     pub(super) fn run(
         &self,
         out: &mut [f32],
-        rooms: &Rooms<Room>,
+        room: &Room,
         threads: usize,
         mut spread: impl FnMut(usize, &(dyn Fn(usize) + Sync)),
     ) {
@@ -241,30 +247,30 @@ impl Layer<'_> {
         }
         let cut = Cut::of(self);
         let panels = cut.columns.div_ceil(threads.max(1)).clamp(1, PANELS);
-        rooms.within(|room| {
+        room.lefts.within(|left| {
             let all = cut.parts.len() * cut.rows * cut.steps;
-            if room.left.len() < all {
-                room.left.resize(all, [0.0; ROWS]);
+            if left.len() < all {
+                left.resize(all, [0.0; ROWS]);
             }
-            let left = Shared::new(room.left[..all].as_flattened_mut());
+            let turned = Shared::new(left[..all].as_flattened_mut());
             spread(cut.rows, &|panel| {
                 widest(Turn {
                     layer: self,
                     cut: &cut,
                     panel,
-                    left: &left,
+                    left: &turned,
                 });
             });
-            let left = &room.left[..all];
+            let left = &left[..all];
             spread(cut.columns.div_ceil(panels), &|piece| {
                 let columns = (piece * panels, ((piece + 1) * panels).min(cut.columns));
-                rooms.within(|room| {
+                room.each.within(|desk| {
                     widest(Block {
                         layer: self,
                         cut: &cut,
                         left,
                         columns,
-                        room,
+                        desk,
                         out: &out,
                     });
                 });
@@ -463,7 +469,7 @@ struct Block<'a> {
     cut: &'a Cut,
     left: &'a [Left],
     columns: (usize, usize),
-    room: &'a mut Room,
+    desk: &'a mut Desk,
     out: &'a Shared<'a>,
 }
 
@@ -475,18 +481,17 @@ impl Work for Block<'_> {
             cut,
             left,
             columns,
-            room,
+            desk,
             out,
         } = self;
         let (from, columns) = (columns.0, columns.1 - columns.0);
         let quarters = cut.halves * cut.halves;
-        let Room {
+        let Desk {
             right,
             sums,
             line,
             tiles,
-            ..
-        } = room;
+        } = desk;
         line.resize(SPAN * COLUMNS, 0.0);
         right.resize(quarters * columns * cut.deep, [0.0; COLUMNS]);
         sums.resize(columns * cut.deep, [0.0; COLUMNS]);
@@ -692,10 +697,10 @@ mod tests {
                     },
                 };
                 let (mut once, mut twice) = (vec![f32::NAN; rows * to], vec![f32::NAN; rows * to]);
-                layer.run(&mut once, &Rooms::default(), 1, |n, work| (0..n).for_each(work));
-                let rooms = Rooms::default();
+                layer.run(&mut once, &Room::default(), 1, |n, work| (0..n).for_each(work));
+                let room = Room::default();
                 for _ in 0..2 {
-                    layer.run(&mut twice, &rooms, 3, |n, work| (0..n).rev().for_each(work));
+                    layer.run(&mut twice, &room, 3, |n, work| (0..n).rev().for_each(work));
                     assert_eq!(once, twice, "{place}: with other threads, or a second time");
                 }
                 // Every tenth is enough.
@@ -737,7 +742,7 @@ mod tests {
                 after: After::Rectified,
             };
             let mut out = vec![f32::NAN; rows * to];
-            layer.run(&mut out, &Rooms::default(), 2, |n, work| (0..n).for_each(work));
+            layer.run(&mut out, &Room::default(), 2, |n, work| (0..n).for_each(work));
             for (at, ours) in out.iter().enumerate() {
                 let (x_at, y_at) = (at % width, at / width % height);
                 let (channel, n) = (at / width / height % to, at / width / height / to);

@@ -94,7 +94,7 @@ const FLOATS: TensorElementType = TensorElementType::Float32;
 struct Shelf {
     pictures: Rooms<conv3::Room>,
     signals: Rooms<conv1::Room>,
-    layers: Rooms<dense::Room>,
+    layers: dense::Room,
     heads: Rooms<attention::Room>,
     /// Of kernels that are brought to the points in every run.
     kernels: Mutex<Vec<Left>>,
