@@ -15,7 +15,7 @@ const LANES: usize = TILES + 8;
 type Lane = [f32; LANES];
 /// Channels of results that are computed before any is written: as many panels.
 const PANELS: usize = 8;
-const OUTS: usize = PANELS * ROWS;
+pub(super) const OUTS: usize = PANELS * ROWS;
 
 /// The kernels of a layer at the 36 points: block of channels, point, panel of rows, channel.
 #[derive(Debug)]
@@ -109,6 +109,8 @@ pub(super) struct Layer<'a> {
     /// 2: each pixel of `x` counts four times.
     pub(super) scale: usize,
     pub(super) kernels: &'a Kernels,
+    /// The first channel of the results that these kernels make, and how many there are in all.
+    pub(super) channels: (usize, usize),
     /// N × 2 × channels: what each channel is multiplied by, and what is added then.
     pub(super) norm: Option<&'a [f32]>,
     /// Whether a SiLU follows the norm.
@@ -355,8 +357,8 @@ fn tell<A: Arithmetic>(
     (results, line): (&mut [Lane], &mut [f32]),
     out: &Shared<'_>,
 ) {
-    let channels = layer.kernels.to;
-    let channel = first + to;
+    let channels = layer.channels.1;
+    let channel = layer.channels.0 + first + to;
     let (height, width) = layer.size();
     for eight in 0..columns * 2 {
         points_to_tiles::<A>(
@@ -501,6 +503,7 @@ mod tests {
                     width,
                     scale,
                     kernels: &kernels,
+                    channels: (0, to),
                     norm: full.then_some(&norm[..]),
                     silu: place % 3 == 0,
                     bias: Some(if full { &each_bias[..] } else { &bias }),
@@ -519,6 +522,21 @@ mod tests {
                 // Rooms are used again, whatever lies in them.
                 layer.run(&mut twice, &rooms, 3, |n, work| (0..n).for_each(work));
                 assert_eq!(once, twice, "{place}: a second time");
+                // Kernels may come in two parts.
+                let half = to / 2;
+                twice.fill(f32::NAN);
+                for (first, last) in [(0, half), (half, to)] {
+                    let weights = &weights[first * from * 9..last * from * 9];
+                    let serially = |n, work: &(dyn Fn(usize) + Sync)| (0..n).for_each(work);
+                    let kernels = Kernels::of(weights, (from, last - first), Vec::new(), serially);
+                    let part = Layer {
+                        kernels: &kernels,
+                        channels: (first, to),
+                        ..layer
+                    };
+                    part.run(&mut twice, &rooms, 3, serially);
+                }
+                assert_eq!(once, twice, "{place}: in two parts");
                 if place % 2 == 0 {
                     // What it is added to may lie where it goes.
                     twice.copy_from_slice(&past);

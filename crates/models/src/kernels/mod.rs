@@ -87,6 +87,9 @@ pub(crate) fn domain(threads: usize) -> Result<OperatorDomain> {
     Ok(domain)
 }
 
+/// Kernels that are brought to the points at once where they are not kept: some sixty megabytes of them.
+const AT_ONCE: usize = 400_000;
+
 const FLOATS: TensorElementType = TensorElementType::Float32;
 
 /// Room that all layers of a graph share, since one is computed after another.
@@ -222,17 +225,6 @@ impl Kernel for ConvolutionKernel {
         if channels != from || x.len() != n * from * height * width {
             return Err(wrong("its kernels are for other channels"));
         }
-        let mut ran = Ok(());
-        let kernels = self.kernels.take().unwrap_or_else(|| {
-            let room = match self.keeps {
-                true => Vec::new(),
-                false => std::mem::take(&mut *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner)),
-            };
-            Kernels::of(weights, (from, to), room, |n, work| {
-                ran = context.par_for(n, n, work);
-            })
-        });
-        ran?;
         let size = [n, to, height * self.scale, width * self.scale];
         let all: usize = size.iter().product();
         let (bias, norm, past) = (
@@ -255,27 +247,51 @@ impl Kernel for ConvolutionKernel {
             Some(_) if lies == Some(out.as_ptr()) => Past::Here,
             Some(past) => Past::Of(numbers(past)?.1),
         };
-        let layer = Layer {
-            x,
-            n,
-            height,
-            width,
-            scale: self.scale,
-            kernels: &kernels,
-            norm: norm.as_ref().map(|(_, data)| *data),
-            silu: self.silu,
-            bias: bias.as_ref().map(|(_, data)| *data),
-            past,
-            after: self.after,
+        // Kernels that are kept are kept whole; others come to the points part by part.
+        let each = match self.keeps {
+            true => to,
+            false => (AT_ONCE / from.max(1)).next_multiple_of(conv3::OUTS).max(conv3::OUTS),
         };
         let mut ran = Ok(());
-        layer.run(out, &self.shared.pictures, self.threads, |n, work| {
-            ran = context.par_for(n, n, work)
-        });
-        if self.keeps {
-            self.kernels = Some(kernels);
-        } else {
-            *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner) = kernels.room();
+        let mut spread = |n: usize, work: &(dyn Fn(usize) + Sync)| {
+            if ran.is_ok() {
+                ran = context.par_for(n, n, work);
+            }
+        };
+        for first in (0..to).step_by(each) {
+            let last = (first + each).min(to);
+            let kernels = self.kernels.take().unwrap_or_else(|| {
+                let room = match self.keeps {
+                    true => Vec::new(),
+                    false => std::mem::take(&mut *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner)),
+                };
+                let weights = &weights[first * from * 9..last * from * 9];
+                Kernels::of(weights, (from, last - first), room, &mut spread)
+            });
+            let layer = Layer {
+                x,
+                n,
+                height,
+                width,
+                scale: self.scale,
+                kernels: &kernels,
+                channels: (first, to),
+                norm: norm.as_ref().map(|(_, data)| *data),
+                silu: self.silu,
+                bias: bias.as_ref().map(|(_, data)| *data),
+                past,
+                after: self.after,
+            };
+            layer.run(out, &self.shared.pictures, self.threads, &mut spread);
+            if self.keeps {
+                self.kernels = Some(kernels);
+            } else {
+                *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner) = kernels.room();
+            }
+        }
+        if ran.is_err() {
+            // They may not all have come to the points.
+            self.kernels = None;
         }
         ran
     }
