@@ -127,7 +127,7 @@ impl Runtime {
 
     /// As other devices compute, on the processor.
     #[cfg(test)]
-    pub(crate) fn as_elsewhere(mut self) -> Self {
+    pub(crate) fn elsewhere(mut self) -> Self {
         self.ours = false;
         self
     }

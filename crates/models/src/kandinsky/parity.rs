@@ -229,7 +229,7 @@ fn the_decoders_parts_differ_from_diffusers() {
     let folder = tempfile::tempdir().expect("a folder");
     decoder(&fixture, folder.path());
     // By our operators, and by those of other devices.
-    for runtime in [runtime(), runtime().as_elsewhere()] {
+    for runtime in [runtime(), runtime().elsewhere()] {
         let mut unet = Unet::load(&folder.path().join("unet"), &runtime).expect("loads");
         let sample = drawn("sample", &[2, 4, 16, 8], (-2.0, 2.0));
         let image = drawn("image", &[2, WIDTH], (-1.0, 1.0));

@@ -175,7 +175,7 @@ fn other_devices_operators_answer_otherwise() {
     let eight = folder.path().join("eight.safetensors");
     Moondream::in_eight_bits(folder.path(), &eight, &mut |_| true).expect("writes");
     for eight in [None, Some(eight.as_path())] {
-        let mut moondream = Moondream::load(folder.path(), eight, &runtime().as_elsewhere()).expect("loads");
+        let mut moondream = Moondream::load(folder.path(), eight, &runtime().elsewhere()).expect("loads");
         let answer = moondream.answer(&picture(), QUESTION, 48, &mut |_| true);
         assert_eq!(answer.expect("answers").tokens, tokens(&fixture));
     }
