@@ -289,15 +289,7 @@ fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn drawn(count: usize, salt: u32) -> Vec<f32> {
-        let mut state = salt.wrapping_mul(2_654_435_769).wrapping_add(1);
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / 8_388_608.0 - 1.0
-        };
-        (0..count).map(|_| next()).collect()
-    }
+    use crate::kernels::drawn;
 
     #[test]
     fn attention_differs_from_its_definition_or_with_the_threads() {
@@ -315,6 +307,7 @@ mod tests {
         .enumerate()
         {
             let room = known + 3;
+            let drawn = |count, salt| -> Vec<f32> { drawn(count, salt).iter().map(|x| 2.0 * x).collect() };
             let queries = drawn(n * rows * heads * head, 1);
             let (keys, values) = (drawn(n * others * heads * head, 2), drawn(n * others * heads * head, 3));
             let (old, old_too) = (drawn(heads * room * head, 4), drawn(heads * room * head, 5));

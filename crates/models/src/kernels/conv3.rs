@@ -411,15 +411,7 @@ fn tell<A: Arithmetic>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn drawn(count: usize, salt: u32) -> Vec<f32> {
-        let mut state = salt.wrapping_mul(2_654_435_769).wrapping_add(1);
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / 16_777_216.0 - 0.5
-        };
-        (0..count).map(|_| next()).collect()
-    }
+    use crate::kernels::drawn;
 
     /// By the definition, in double precision.
     fn slowly(layer: &Layer<'_>, weights: &[f32], (from, to): (usize, usize)) -> Vec<f64> {
