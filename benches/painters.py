@@ -3,11 +3,11 @@
 
     cargo build --release -p synchresis-models --example time
     venv/bin/python benches/painters.py --time target/release/examples/time --ort target/onnxruntime/libonnxruntime.so \
-        [--only captions,vae,prior,decoder] [--scratch DIR] [--rounds N] [--steps N] [--side PIXELS]
+        [--only captions,vae,prior,embedding,decoder] [--scratch DIR] [--rounds N] [--steps N] [--side PIXELS]
 
 Compute does not depend on weights' values. Ours and theirs are two processes that take turns (see models.py); `step` is one step of a prior
 or a decoder, `run` of `vae` one picture of 768 x 768, of `captions` four windows of ten seconds to the longest caption. Weights are made in
-the scratch folder (captions 0.6 GB, vae 0.4 GB, prior 4 GB, decoder 5 GB in single precision) and removed again.
+the scratch folder (captions 0.6 GB, vae 0.4 GB, prior 4 GB, embedding 14 GB, decoder 5 GB in single precision) and removed again.
 """
 import argparse
 import json
@@ -102,6 +102,41 @@ def prior(folder, options):
             yield "step" if i + 1 < options.steps else "run"
 
 
+def embedding(folder, options):
+    """The prior's pipeline whole, with both towers of CLIP ViT-bigG/14: from words and a picture to the embedding of another, as both
+    projects' users ask for it. Another picture each time, and the black one to keep away from."""
+    painters = reference()
+    import numpy
+    import torch
+    from diffusers import KandinskyV22PriorPipeline, PriorTransformer, UnCLIPScheduler
+    from PIL import Image
+    from transformers import (CLIPImageProcessor, CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig,
+                              CLIPVisionModelWithProjection)
+    if fresh(folder):
+        painters.TOKENS = 77
+        tok = painters.tokenizer()
+        KandinskyV22PriorPipeline(
+            prior=PriorTransformer(num_attention_heads=32, attention_head_dim=64, num_layers=20, embedding_dim=1280, num_embeddings=77,
+                                   additional_embeddings=4),
+            text_encoder=CLIPTextModelWithProjection(CLIPTextConfig(
+                hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=20, hidden_act="gelu", projection_dim=1280,
+                bos_token_id=tok.bos_token_id, eos_token_id=tok.eos_token_id, pad_token_id=1)),
+            image_encoder=CLIPVisionModelWithProjection(CLIPVisionConfig(
+                hidden_size=1664, intermediate_size=8192, num_hidden_layers=48, num_attention_heads=16, patch_size=14, hidden_act="gelu",
+                projection_dim=1280)),
+            tokenizer=tok, image_processor=CLIPImageProcessor(), scheduler=UnCLIPScheduler(prediction_type="sample")).save_pretrained(folder)
+    if options.prepare:
+        yield "load"
+    pipe = KandinskyV22PriorPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    pixels = numpy.random.default_rng(1)
+    yield "load"
+    while True:
+        picture = Image.fromarray(pixels.integers(0, 256, (224, 224, 3), numpy.uint8))
+        pipe.interpolate(["rain over the harbour", picture], [0.3, 0.7], num_inference_steps=options.steps)
+        yield "run"
+
+
 def decoder(folder, options):
     """A step of the decoder at 768 x 768 with guidance, and the picture of its latents."""
     import torch
@@ -126,7 +161,7 @@ def decoder(folder, options):
         yield "run"
 
 
-PARTS = {"captions": captions, "vae": vae, "prior": prior, "decoder": decoder}
+PARTS = {"captions": captions, "vae": vae, "prior": prior, "embedding": embedding, "decoder": decoder}
 
 
 def main():

@@ -1,7 +1,7 @@
 //! An engine that runs when it is told to, for `benches/models.py` and `benches/painters.py`, which take its time: a line of JSON on
 //! stdout for what is done, and a line on stdin to go on.
 //!
-//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|decoder|audioldm2 LIBRARY WEIGHTS TOKENS [SIDE]
+//!     time yolov9|resnet18|clip|moondream2|moondream2-q8|captions|vae|prior|embedding|decoder|audioldm2 LIBRARY WEIGHTS TOKENS [SIDE]
 #![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use synchresis_cue::{Cancelled, Silent, Watch};
 use synchresis_models::audioldm::{AudioLdm, Family, Wish};
 use synchresis_models::captions::LpMusicCaps;
 use synchresis_models::clip::ClipImage;
-use synchresis_models::kandinsky::{Decoder, DecoderSteps, Embeddings, Prior, PriorSteps};
+use synchresis_models::kandinsky::{Decoder, DecoderSteps, Embeddings, Piece, Prior, PriorSteps};
 use synchresis_models::moondream::Moondream;
 use synchresis_models::resnet18::ResNet18;
 use synchresis_models::variations::Between;
@@ -20,13 +20,20 @@ use synchresis_models::yolov9::{Keep, YoloV9};
 use synchresis_models::{ModelError, Picture, Runtime, Tensor, TorchRandom};
 
 /// A picture of `width` × `height` with slopes and grain.
-fn picture(width: usize, height: usize) -> Option<Picture> {
-    let mut state = 1u32;
+fn picture(width: usize, height: usize, seed: u32) -> Option<Picture> {
+    let mut state = seed;
     let mut pixel = |i: usize| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         ((i / 3 % width * 200 / width) as u8).wrapping_add((state >> 26) as u8)
     };
     Picture::new(width, height, (0..width * height * 3).map(&mut pixel).collect())
+}
+
+fn no_picture() -> ModelError {
+    ModelError::Input {
+        model: "time",
+        reason: "no picture".to_owned(),
+    }
 }
 
 /// Tells that `what` is done, and waits until the asker, who takes the time, says to go on; false when it has gone.
@@ -102,6 +109,25 @@ fn painted(engine: &str, weights: &Path, (runs, side): (usize, usize), runtime: 
                     .map(drop)
             })
         }
+        "embedding" => {
+            let mut net = Prior::load(weights, runtime)?;
+            let how = PriorSteps {
+                steps: runs,
+                ..PriorSteps::default()
+            };
+            let mut seed = 0;
+            rounds(|| {
+                // Another picture each time: one that was seen before is remembered.
+                seed += 1;
+                let picture = picture(224, 224, seed).ok_or_else(no_picture)?;
+                let pieces = [
+                    (Piece::Text("rain over the harbour"), 0.3),
+                    (Piece::Picture(&picture), 0.7),
+                ];
+                net.interpolate(&pieces, None, how, &mut TorchRandom::seeded(1), &Silent)
+                    .map(drop)
+            })
+        }
         _ => {
             let mut net = Decoder::load(weights, runtime)?;
             let how = DecoderSteps {
@@ -120,11 +146,7 @@ fn painted(engine: &str, weights: &Path, (runs, side): (usize, usize), runtime: 
 }
 
 fn measured(engine: &str, weights: &Path, (tokens, side): (usize, usize), runtime: &Runtime) -> Result<(), ModelError> {
-    let no_picture = || ModelError::Input {
-        model: "time",
-        reason: "no picture".to_owned(),
-    };
-    let square = |side: usize| picture(side, side).ok_or_else(no_picture);
+    let square = |side: usize| picture(side, side, 1).ok_or_else(no_picture);
     match engine {
         "audioldm2" => {
             let mut net = AudioLdm::open(weights, Family::AudioLdm2, runtime)?;
@@ -141,7 +163,7 @@ fn measured(engine: &str, weights: &Path, (tokens, side): (usize, usize), runtim
             };
             rounds(|| net.make(wish, &Silent).map(drop))
         }
-        "captions" | "vae" | "prior" | "decoder" => painted(engine, weights, (tokens, side), runtime),
+        "captions" | "vae" | "prior" | "embedding" | "decoder" => painted(engine, weights, (tokens, side), runtime),
         "yolov9" => {
             let mut net = YoloV9::load(weights, runtime)?;
             let picture = square(640)?;

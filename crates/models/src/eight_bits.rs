@@ -37,8 +37,8 @@ impl Graph<'_> {
             ("N", Attribute::Int(to as i64)),
             ("bits", Attribute::Int(8)),
             ("block_size", Attribute::Int(BLOCK as i64)),
-            // What flows is put into 8 bits too, block by block.
-            ("accuracy_level", Attribute::Int(4)),
+            // What flows stays in single precision. At level 4 some processors put it into 8 bits too, and say other words than the rest.
+            ("accuracy_level", Attribute::Int(1)),
         ];
         let y = self.contributed("MatMulNBits", &[x, &weight, &scale], &attributes);
         if !bias {

@@ -27,6 +27,7 @@ mod onnx;
 pub mod openai;
 #[cfg(test)]
 mod parity;
+mod part;
 pub mod replicate;
 pub mod resnet18;
 #[cfg(test)]

@@ -125,6 +125,11 @@ impl Runtime {
         }
     }
 
+    /// Whether weights are computed with where the file is mapped, so that nothing is copied when a session is built.
+    pub(crate) fn maps(&self) -> bool {
+        self.device == Device::Cpu
+    }
+
     /// As other devices compute, on the processor.
     #[cfg(test)]
     pub(crate) fn elsewhere(mut self) -> Self {

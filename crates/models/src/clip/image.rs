@@ -68,6 +68,11 @@ impl ClipImage {
         self
     }
 
+    /// How pictures are prepared.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
     /// Width of `last_hidden` and `pooled`.
     pub fn width(&self) -> usize {
         self.config.hidden_size

@@ -9,7 +9,7 @@ mod parity;
 mod prior;
 mod unet;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ancestral::Ancestral;
 use movq::Movq;
@@ -19,6 +19,7 @@ use unet::Unet;
 
 use crate::error::ModelError;
 use crate::image::Picture;
+use crate::part::Part;
 use crate::runtime::{Runtime, Tensor};
 use crate::torch_random::TorchRandom;
 
@@ -50,11 +51,7 @@ impl Default for DecoderSteps {
 /// A loaded decoder: the U-Net and MoVQ.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Not while and after MoVQ works, until there is something to do again: its weights are five gigabytes of the file, which are mapped again in less
-    /// than a second.
-    unet: Option<Unet>,
-    folder: PathBuf,
-    runtime: Runtime,
+    unet: Part<Unet>,
     sizes: unet::Sizes,
     movq: Movq,
     schedule: Ancestral,
@@ -67,7 +64,8 @@ impl Decoder {
     /// [`ModelError`]: a part is missing or another model's, or there is no ONNX Runtime.
     pub fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let schedule = Ancestral::read(&folder.join("scheduler"))?;
-        let unet = Unet::load(&folder.join("unet"), runtime)?;
+        let at = folder.join("unet");
+        let unet = Unet::load(&at, runtime)?;
         let movq = Movq::load(&folder.join("movq"), runtime)?;
         let sizes = unet.config.sizes();
         let (says, channels) = (unet.config.out_channels, sizes.channels);
@@ -79,9 +77,7 @@ impl Decoder {
             });
         }
         Ok(Self {
-            unet: Some(unet),
-            folder: folder.to_path_buf(),
-            runtime: runtime.clone(),
+            unet: Part::new(unet, runtime, move |runtime| Unet::load(&at, runtime)),
             sizes,
             movq,
             schedule,
@@ -144,36 +140,35 @@ impl Decoder {
             embeddings.image.clone()
         };
         let mut latents = random.normal(count);
-        let mut unet = match self.unet.take() {
-            Some(unet) => unet,
-            None => Unet::load(&self.folder.join("unet"), &self.runtime)?,
-        };
-        for (i, at) in timesteps.iter().enumerate() {
-            watch.check()?;
-            let n = if guided { 2 } else { 1 };
-            let sample = Tensor {
-                shape: [&[n], &shape[1..]].concat(),
-                data: latents.repeat(n),
-            };
-            let said = unet.step(&sample, *at, &images)?.data;
-            // Noise and variance of the one to keep away from, then of the one to paint.
-            let mut parts = said.chunks_exact(count);
-            let mut next = || parts.next().unwrap_or_default();
-            let (mut noise, mut variance) = (next().to_vec(), next());
-            if guided {
-                let with = next();
-                variance = next();
-                noise
-                    .iter_mut()
-                    .zip(with)
-                    .for_each(|(a, b)| *a += how.guidance * (b - *a));
+        self.unet.within(|unet| {
+            for (i, at) in timesteps.iter().enumerate() {
+                watch.check()?;
+                let n = if guided { 2 } else { 1 };
+                let sample = Tensor {
+                    shape: [&[n], &shape[1..]].concat(),
+                    data: latents.repeat(n),
+                };
+                let said = unet.step(&sample, *at, &images)?.data;
+                // Noise and variance of the one to keep away from, then of the one to paint.
+                let mut parts = said.chunks_exact(count);
+                let mut next = || parts.next().unwrap_or_default();
+                let (mut noise, mut variance) = (next().to_vec(), next());
+                if guided {
+                    let with = next();
+                    variance = next();
+                    noise
+                        .iter_mut()
+                        .zip(with)
+                        .for_each(|(a, b)| *a += how.guidance * (b - *a));
+                }
+                let drawn = if *at > 0 { random.normal(count) } else { Vec::new() };
+                let to = timesteps.get(i + 1).copied();
+                self.schedule
+                    .step((*at, to), &noise, Some(variance), &drawn, &mut latents);
+                watch.progress((i + 1) as f64 / timesteps.len() as f64);
             }
-            let drawn = if *at > 0 { random.normal(count) } else { Vec::new() };
-            let to = timesteps.get(i + 1).copied();
-            self.schedule
-                .step((*at, to), &noise, Some(variance), &drawn, &mut latents);
-            watch.progress((i + 1) as f64 / timesteps.len() as f64);
-        }
+            Ok(())
+        })?;
         Ok(Tensor {
             shape: shape.to_vec(),
             data: latents,

@@ -15,6 +15,7 @@ use crate::error::ModelError;
 use crate::graph::{Attention, Finished, Graph, Heads, Value};
 use crate::image::Picture;
 use crate::onnx::{Dim, Element};
+use crate::part::Part;
 use crate::runtime::{Feed, Net, Runtime, Tensor};
 use crate::tokens::{Length, Tokens};
 use crate::torch_random::TorchRandom;
@@ -444,12 +445,23 @@ impl Diffusion {
     }
 }
 
-/// A loaded prior: text and picture towers, the transformer between them.
+/// As many pictures as are remembered: those of a film's sections come again and again.
+const REMEMBERED: usize = 16;
+
+/// A loaded prior: text and picture towers, the transformer between them, one of them in memory at a time.
 pub struct Prior {
     tokens: Tokens,
-    text: ClipText,
-    image: ClipImage,
-    diffusion: Diffusion,
+    text: Part<ClipText>,
+    image: Part<ClipImage>,
+    diffusion: Part<Diffusion>,
+    /// Of the prior, before its parts are there.
+    length: usize,
+    width: usize,
+    preparation: Preparation,
+    /// Height and width of what the picture tower looks at, pixels.
+    side: usize,
+    /// What it said of pictures before, the last one at the end.
+    looked: Vec<(Vec<f32>, Embedding)>,
 }
 
 impl Prior {
@@ -458,22 +470,33 @@ impl Prior {
     /// # Errors
     /// [`ModelError`]: a part is missing or another model's, or there is no ONNX Runtime.
     pub fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
-        let diffusion = Diffusion::load(folder, runtime)?;
-        // Each reads a text or a picture once.
-        let once = runtime.clone().for_few_runs();
-        let image = ClipImage::load(&folder.join("image_encoder"), &once)?;
+        let at = folder.to_path_buf();
+        let diffusion = Diffusion::load(&at, runtime)?;
+        let (length, width) = (diffusion.config.num_embeddings, diffusion.config.clip());
+        let diffusion = Part::new(diffusion, runtime, move |runtime| Diffusion::load(&at, runtime));
+        // Each reads a few texts or pictures.
+        let few = &runtime.clone().for_few_runs();
+        let at = folder.join("image_encoder");
+        let image = ClipImage::load(&at, few)?;
+        let side = image.side();
         let processor = folder.join("image_processor");
-        let image = if processor.is_dir() {
-            let preparation = Preparation::open(&processor, image.side())?;
-            image.prepared(preparation)
-        } else {
-            image
+        let preparation = match processor.is_dir() {
+            true => Preparation::open(&processor, side)?,
+            false => image.preparation().clone(),
         };
+        let image = Part::new(image, few, move |few| ClipImage::load(&at, few));
+        let at = folder.join("text_encoder");
+        let text = ClipText::load(&at, few)?;
         Ok(Self {
             tokens: Tokens::open(&folder.join("tokenizer"))?,
-            text: ClipText::load(&folder.join("text_encoder"), &once)?,
+            text: Part::new(text, few, move |few| ClipText::load(&at, few)),
             image,
             diffusion,
+            length,
+            width,
+            preparation,
+            side,
+            looked: Vec::new(),
         })
     }
 
@@ -490,10 +513,12 @@ impl Prior {
         random: &mut TorchRandom,
         watch: &dyn Watch,
     ) -> Result<Embeddings, ModelError> {
-        let (prompt, away) = (self.read(prompt)?, self.read(negative.unwrap_or_default())?);
+        let mut read = self.read(&[negative.unwrap_or_default(), prompt])?.into_iter();
+        let (away, prompt) = (read.next().unwrap_or_default(), read.next().unwrap_or_default());
+        let asked = negative.is_some();
         let (image, negative) = self
             .diffusion
-            .plain((&prompt, &away), negative.is_some(), how, random, watch)?;
+            .within(|diffusion| diffusion.plain((&prompt, &away), asked, how, random, watch))?;
         let negative = negative.map_or_else(|| self.black(), Ok)?;
         Ok(Embeddings { image, negative })
     }
@@ -511,24 +536,31 @@ impl Prior {
         random: &mut TorchRandom,
         watch: &dyn Watch,
     ) -> Result<Embeddings, ModelError> {
-        let away = self.read(negative.unwrap_or_default())?;
-        let mut texts = Vec::new();
-        for (piece, weight) in pieces {
-            if let Piece::Text(text) = piece {
-                let counts = *weight != 0.0;
-                texts.push(if counts { Some(self.read(text)?) } else { None });
-            }
-        }
-        let texts: Vec<Option<&Read>> = texts.iter().map(Option::as_ref).collect();
-        let away = (&away, negative.is_some());
-        let (found, negative) = self.diffusion.each(&texts, away, how, random, watch)?;
+        let asked = pieces.iter().filter_map(|(piece, weight)| match piece {
+            Piece::Text(text) => Some((*text, *weight != 0.0)),
+            Piece::Picture(_) => None,
+        });
+        let asked: Vec<(&str, bool)> = asked.collect();
+        let counts = asked.iter().filter(|(_, counts)| *counts).map(|(text, _)| *text);
+        let to_read: Vec<&str> = std::iter::once(negative.unwrap_or_default()).chain(counts).collect();
+        let read = self.read(&to_read)?;
+        let mut read = read.iter();
+        let nothing = Read::default();
+        let away = (read.next().unwrap_or(&nothing), negative.is_some());
+        let texts: Vec<Option<&Read>> = asked
+            .iter()
+            .map(|(_, counts)| counts.then(|| read.next()).flatten())
+            .collect();
+        let (found, negative) = self
+            .diffusion
+            .within(|diffusion| diffusion.each(&texts, away, how, random, watch))?;
         let mut found = found.into_iter();
-        let mut image = vec![0.0f32; self.diffusion.config.clip()];
+        let mut image = vec![0.0f32; self.width];
         for (piece, weight) in pieces.iter().filter(|(_, weight)| *weight != 0.0) {
             watch.check()?;
             let embedding = match piece {
                 Piece::Text(_) => found.next().unwrap_or_default(),
-                Piece::Picture(picture) => projected(self.image.look(picture)?.projected)?,
+                Piece::Picture(picture) => self.look(self.preparation.planes(picture))?,
             };
             if embedding.len() != image.len() {
                 return Err(ModelError::Input {
@@ -546,21 +578,43 @@ impl Prior {
         Ok(Embeddings { image, negative })
     }
 
-    fn read(&mut self, text: &str) -> Result<Read, ModelError> {
-        let length = self.diffusion.config.num_embeddings;
-        let encoded = self.tokens.encode(text, Length::Exactly(length))?;
-        let said = self.text.run(&encoded.ids, 1, None)?;
-        Ok(Read {
-            words: projected(said.projected)?,
-            hidden: said.last_hidden.data,
-            mask: encoded.mask.iter().map(|m| *m as f32).collect(),
+    fn read(&mut self, texts: &[&str]) -> Result<Vec<Read>, ModelError> {
+        let (length, tokens) = (self.length, &self.tokens);
+        self.text.within(|tower| {
+            let each = texts.iter().map(|text| {
+                let encoded = tokens.encode(text, Length::Exactly(length))?;
+                let said = tower.run(&encoded.ids, 1, None)?;
+                Ok(Read {
+                    words: projected(said.projected)?,
+                    hidden: said.last_hidden.data,
+                    mask: encoded.mask.iter().map(|m| *m as f32).collect(),
+                })
+            });
+            each.collect()
         })
     }
 
     /// The embedding of a black picture, as it comes to the tower: nothing is taken off its planes.
-    fn black(&mut self) -> Result<Vec<f32>, ModelError> {
-        let side = self.image.side();
-        projected(self.image.run(&vec![0.0; 3 * side * side], 1)?.projected)
+    fn black(&mut self) -> Result<Embedding, ModelError> {
+        self.look(vec![0.0; 3 * self.side * self.side])
+    }
+
+    /// The embedding of a picture in planes as they come to the tower.
+    fn look(&mut self, planes: Vec<f32>) -> Result<Embedding, ModelError> {
+        let seen = self.looked.iter().position(|(before, _)| *before == planes);
+        let one = match seen {
+            Some(at) => self.looked.remove(at),
+            None => {
+                let said = self.image.within(|tower| tower.run(&planes, 1))?;
+                (planes, projected(said.projected)?)
+            }
+        };
+        let embedding = one.1.clone();
+        if self.looked.len() == REMEMBERED {
+            self.looked.remove(0);
+        }
+        self.looked.push(one);
+        Ok(embedding)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Attention over heads that lie beside each other in a row, with keys and values of what was read before in a memory of the caller's,
 //! which nobody copies.
 
-use super::dense::all;
-use super::lanes::{Arithmetic, Octet, Work, each, exponential, widest};
-use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::lanes::{Arithmetic, Octet, Work, all, each, exponential, widest};
+use super::product::{COLUMNS, Left, Panels, ROWS, Right, products};
 use super::rooms::Rooms;
 use super::shared::Shared;
 
@@ -209,14 +208,22 @@ impl Head<'_> {
             }
             // As far as the last of them sees.
             let panels = layer.seen(first + rows - 1).div_ceil(COLUMNS);
-            for (panel, keys) in keys.chunks_exact(wide).take(panels).enumerate() {
-                for (row, sums) in product::<A>(asked, keys).into_iter().enumerate() {
-                    let scores = &mut scores[row * long + panel * COLUMNS..];
-                    if let Some(scores) = scores.first_chunk_mut::<COLUMNS>() {
-                        *scores = sums;
-                    }
+            let left = Panels {
+                all: asked,
+                step: wide,
+                count: 1,
+            };
+            let right = Panels {
+                all: keys,
+                step: wide,
+                count: panels,
+            };
+            products::<A>(&left, &right, wide, |_, panel, sums| {
+                for (row, sums) in sums.iter().enumerate() {
+                    let place = scores[row * long + panel * COLUMNS..].first_chunk_mut();
+                    *place.expect("as long as there are panels") = *sums;
                 }
-            }
+            });
             let mut over = [0.0; ROWS];
             for (row, over) in over.iter_mut().enumerate().take(rows) {
                 let seen = layer.seen(first + row);
@@ -231,9 +238,17 @@ impl Head<'_> {
                     share.copy_from_slice(&column[..ROWS]);
                 }
             }
-            let shares = &shares[..layer.seen(first + rows - 1)];
-            for (slice, values) in values.chunks_exact(long).enumerate() {
-                let sums = product::<A>(shares, values);
+            let left = Panels {
+                all: shares,
+                step: long,
+                count: 1,
+            };
+            let right = Panels {
+                all: values,
+                step: long,
+                count: slices,
+            };
+            products::<A>(&left, &right, layer.seen(first + rows - 1), |_, slice, sums| {
                 for (row, (sums, over)) in sums.iter().zip(over).enumerate().take(rows) {
                     let columns = COLUMNS.min(wide - slice * COLUMNS);
                     let at = ((n * layer.rows + first + row) * layer.heads + head) * wide + slice * COLUMNS;
@@ -244,7 +259,7 @@ impl Head<'_> {
                         *out = sum * over;
                     }
                 }
-            }
+            });
         }
     }
 }

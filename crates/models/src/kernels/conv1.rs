@@ -3,7 +3,7 @@
 //! that all of them share what the signal is at the points, and their products are summed before they come back.
 
 use super::lanes::{Arithmetic, Octet, Work, each, widest};
-use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::product::{COLUMNS, Left, Panels, ROWS, Right, products};
 use super::rooms::Rooms;
 use super::shared::Shared;
 
@@ -256,17 +256,21 @@ impl Work for Block<'_> {
         for block in 0..kernels.to.div_ceil(OUTS) {
             let outs = OUTS.min(kernels.to - block * OUTS);
             for point in 0..POINTS {
-                let left = kernels.at(block, point);
-                let right = &room.points[point * wide..][..columns * deep];
+                let left = Panels {
+                    all: kernels.at(block, point),
+                    step: deep,
+                    count: outs.div_ceil(ROWS),
+                };
+                let right = Panels {
+                    all: &room.points[point * wide..],
+                    step: deep,
+                    count: columns,
+                };
                 let sums = &mut room.sums[point * tall..][..columns * OUTS];
-                for (panel, left) in left.chunks_exact(deep).enumerate().take(outs.div_ceil(ROWS)) {
-                    for (column, right) in right.chunks_exact(deep).enumerate() {
-                        let part = product::<A>(left, right);
-                        for (sum, part) in sums[column * OUTS + panel * ROWS..][..ROWS].iter_mut().zip(part) {
-                            *sum = part;
-                        }
-                    }
-                }
+                products::<A>(&left, &right, deep, |panel, column, part| {
+                    let place = sums[column * OUTS + panel * ROWS..].first_chunk_mut();
+                    *place.expect("as many as there are panels") = *part;
+                });
             }
             for to in 0..outs {
                 tell::<A>(layer, runs, columns, (block * OUTS, to), room, out);

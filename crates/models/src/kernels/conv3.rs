@@ -3,7 +3,7 @@
 
 use super::After;
 use super::lanes::{Arithmetic, Work, each, widest};
-use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::product::{COLUMNS, Left, Panels, ROWS, Right, products};
 use super::rooms::Rooms;
 use super::shared::Shared;
 use super::winograd::{POINTS, REACH, TILE, kernels_to_points, points_to_tiles, tiles_to_points};
@@ -246,17 +246,21 @@ impl Work for Block<'_> {
         for block in 0..to.div_ceil(OUTS) {
             let outs = OUTS.min(to - block * OUTS);
             for point in 0..POINTS {
-                let left = layer.kernels.at(block, point);
-                let right = &points[point * wide..][..columns * from];
+                let left = Panels {
+                    all: layer.kernels.at(block, point),
+                    step: from,
+                    count: outs.div_ceil(ROWS),
+                };
+                let right = Panels {
+                    all: &points[point * wide..],
+                    step: from,
+                    count: columns,
+                };
                 let sums = &mut sums[point * tall..][..columns * OUTS];
-                for (panel, left) in left.chunks_exact(from).enumerate().take(outs.div_ceil(ROWS)) {
-                    for (column, right) in right.chunks_exact(from).enumerate() {
-                        let part = product::<A>(left, right);
-                        for (sum, part) in sums[column * OUTS + panel * ROWS..][..ROWS].iter_mut().zip(part) {
-                            *sum = part;
-                        }
-                    }
-                }
+                products::<A>(&left, &right, from, |panel, column, part| {
+                    let place = sums[column * OUTS + panel * ROWS..].first_chunk_mut();
+                    *place.expect("as many as there are panels") = *part;
+                });
             }
             for to in 0..outs {
                 tell::<A>(layer, runs, columns, (block * OUTS, to), sums, (results, line), out);

@@ -2,13 +2,12 @@
 //! piece while those are computed, so that no second copy of them stands in memory. Many rows at once take seven products of quarters
 //! where eight stand (Strassen 1969), once; sums of quarters are made where panels are (Huang, Smith, Henry, van de Geijn 2016).
 
-use half::{bf16, f16};
-
 use super::After;
-use super::lanes::{Arithmetic, Octet, Work, each, widest};
-use super::product::{COLUMNS, Left, ROWS, Right, product};
+use super::lanes::{Arithmetic, Work, widest};
+use super::product::{COLUMNS, Left, Panels, ROWS, Right, products};
 use super::rooms::Rooms;
 use super::shared::Shared;
+use super::weights::{BLOCK, Weights};
 
 /// As many rows as are multiplied with each weight once it is read, without panels.
 const FEW: usize = 4;
@@ -22,72 +21,6 @@ const STAY: usize = 8;
 const PANELS: usize = 8;
 /// Numbers of a row that are widened at once.
 const SPAN: usize = 128;
-/// Numbers that share a scale in 8 bits, and what stands for zero there.
-const BLOCK: usize = 32;
-const ZERO: u8 = 128;
-
-/// Rows of weights, one for each number that comes out.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Weights<'a> {
-    Single(&'a [f32]),
-    Half(&'a [f16]),
-    Brain(&'a [bf16]),
-    /// Blocks of 32 numbers, 128 for zero, and their scales; rows end with a whole block.
-    Eight(&'a [u8], &'a [f32]),
-}
-
-impl Weights<'_> {
-    /// Whether there are `to` rows of `from`.
-    pub(super) fn are(&self, from: usize, to: usize) -> bool {
-        let blocks = from.div_ceil(BLOCK) * to;
-        match self {
-            Self::Single(x) => x.len() == from * to,
-            Self::Half(x) => x.len() == from * to,
-            Self::Brain(x) => x.len() == from * to,
-            Self::Eight(x, scales) => x.len() == blocks * BLOCK && scales.len() == blocks,
-        }
-    }
-
-    /// Numbers of row `row` (of `from`) from place `at` on; a block's first in 8 bits.
-    #[inline(always)]
-    fn widen<A: Arithmetic>(&self, row: usize, from: usize, at: usize, out: &mut [f32]) {
-        let begin = row * from + at;
-        match self {
-            Self::Single(x) => out.copy_from_slice(&x[begin..][..out.len()]),
-            Self::Half(x) => {
-                let x = &x[begin..][..out.len()];
-                let ((eights, rest), (out, rest_out)) = (x.as_chunks::<8>(), out.as_chunks_mut::<8>());
-                for (out, x) in out.iter_mut().zip(eights) {
-                    *out = A::wide(x);
-                }
-                for (out, x) in rest_out.iter_mut().zip(rest) {
-                    *out = x.to_f32();
-                }
-            }
-            Self::Brain(x) => {
-                for (out, x) in out.iter_mut().zip(&x[begin..]) {
-                    *out = f32::from_bits(u32::from(x.to_bits()) << 16);
-                }
-            }
-            Self::Eight(x, scales) => {
-                let first = row * from.div_ceil(BLOCK) + at / BLOCK;
-                let blocks = x[first * BLOCK..].chunks_exact(BLOCK).zip(&scales[first..]);
-                for (out, (x, scale)) in out.chunks_mut(BLOCK).zip(blocks) {
-                    let less = -f32::from(ZERO) * scale;
-                    let (out, rest) = out.as_chunks_mut::<8>();
-                    let last = &x[out.len() * 8..];
-                    for (out, x) in out.iter_mut().zip(x.as_chunks::<8>().0) {
-                        *out = each(|n| A::fused(f32::from(x[n]), *scale, less));
-                    }
-                    for (out, x) in rest.iter_mut().zip(last) {
-                        *out = A::fused(f32::from(*x), *scale, less);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// How what a layer computes from lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen {
@@ -290,23 +223,9 @@ impl Work for Few<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Self { layer, columns, out } = self;
-        let from = layer.from;
         for column in columns.0..columns.1 {
-            for (row, x) in layer.x.chunks_exact(from.max(1)).enumerate() {
-                let sum = match layer.weights {
-                    Weights::Single(w) => along::<A, f32>(&w[column * from..][..from], x, |w| *w, |w| w),
-                    Weights::Half(w) => along::<A, f16>(&w[column * from..][..from], x, A::wide, f16::to_f32),
-                    Weights::Brain(w) => {
-                        let one = |w: bf16| f32::from_bits(u32::from(w.to_bits()) << 16);
-                        along::<A, bf16>(&w[column * from..][..from], x, |w| each(|n| one(w[n])), one)
-                    }
-                    Weights::Eight(w, scales) => {
-                        let blocks = from.div_ceil(BLOCK);
-                        let first = column * blocks;
-                        let (w, _) = w[first * BLOCK..][..blocks * BLOCK].as_chunks::<BLOCK>();
-                        along_blocks::<A>(w, &scales[first..][..blocks], x)
-                    }
-                };
+            for (row, x) in layer.x.chunks_exact(layer.from.max(1)).enumerate() {
+                let sum = layer.weights.times::<A>(column, x);
                 // SAFETY: no other piece has these columns.
                 #[expect(unsafe_code, reason = "threads write columns of their own")]
                 let out = unsafe { out.part(row * layer.to + column, 1) };
@@ -315,62 +234,6 @@ impl Work for Few<'_> {
             }
         }
     }
-}
-
-/// The sum of weights times numbers, in thirty-two lanes.
-#[inline(always)]
-fn along<A: Arithmetic, W: Copy>(
-    weights: &[W],
-    x: &[f32],
-    eight: impl Fn(&[W; 8]) -> Octet,
-    one: impl Fn(W) -> f32,
-) -> f32 {
-    let ((weights, rest), (x, rest_x)) = (weights.as_chunks::<32>(), x.as_chunks::<32>());
-    let mut sums = [[0.0; 8]; 4];
-    for (weights, x) in weights.iter().zip(x) {
-        let ((weights, _), (x, _)) = (weights.as_chunks::<8>(), x.as_chunks::<8>());
-        for ((sum, w), x) in sums.iter_mut().zip(weights).zip(x) {
-            let w = eight(w);
-            for ((sum, w), x) in sum.iter_mut().zip(&w).zip(x) {
-                *sum = A::fused(*w, *x, *sum);
-            }
-        }
-    }
-    let last = rest.iter().zip(rest_x);
-    last.fold(all(&sums), |sum, (w, x)| A::fused(one(*w), *x, sum))
-}
-
-/// The same of weights in blocks, each with its scale.
-#[inline(always)]
-fn along_blocks<A: Arithmetic>(weights: &[[u8; BLOCK]], scales: &[f32], x: &[f32]) -> f32 {
-    let (whole, rest) = x.as_chunks::<BLOCK>();
-    let mut sums = [[0.0; 8]; 4];
-    for ((weights, x), scale) in weights.iter().zip(whole).zip(scales) {
-        let ((weights, _), (x, _)) = (weights.as_chunks::<8>(), x.as_chunks::<8>());
-        let less = -f32::from(ZERO) * scale;
-        for ((sum, w), x) in sums.iter_mut().zip(weights).zip(x) {
-            let w = each(|n| A::fused(f32::from(w[n]), *scale, less));
-            for ((sum, w), x) in sum.iter_mut().zip(&w).zip(x) {
-                *sum = A::fused(*w, *x, *sum);
-            }
-        }
-    }
-    let mut sum = all(&sums);
-    if let (Some(weights), Some(scale)) = (weights.get(whole.len()), scales.get(whole.len())) {
-        for (w, x) in weights.iter().zip(rest) {
-            sum = A::fused((f32::from(*w) - f32::from(ZERO)) * scale, *x, sum);
-        }
-    }
-    sum
-}
-
-/// The sum of lanes.
-#[inline(always)]
-pub(super) fn all(sums: &[Octet; 4]) -> f32 {
-    // Otherwise the compiler arranges all the lanes for these few sums while they are made.
-    let sums = std::hint::black_box(*sums);
-    let sum: Octet = each(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));
-    ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]))
 }
 
 /// Brings rows of a panel, and their sums, into the order of the products: part, panel, step.
@@ -523,21 +386,30 @@ impl Work for Block<'_> {
                     }
                 };
                 for rows in (0..cut.rows).step_by(STAY) {
-                    for (column, right) in panels.chunks_exact(deep).enumerate() {
-                        for row in rows..(rows + STAY).min(cut.rows) {
-                            let left = &left[(number * cut.rows + row) * cut.steps + begin..][..deep];
-                            let sums = product::<A>(left, right);
+                    let left = Panels {
+                        all: &left[(number * cut.rows + rows) * cut.steps + begin..],
+                        step: cut.steps,
+                        count: STAY.min(cut.rows - rows),
+                    };
+                    for (group, right) in panels.chunks(deep * A::SIDE).enumerate() {
+                        let right = Panels {
+                            all: right,
+                            step: deep,
+                            count: right.len() / deep,
+                        };
+                        products::<A>(&left, &right, deep, |row, column, sums| {
+                            let (row, column) = (rows + row, group * A::SIDE + column);
                             for &(quarter, sign, first) in part.to {
                                 let tile = &mut tiles[(quarter * columns + column) * cut.rows + row];
                                 let first = first && begin == 0;
-                                for (tile, sums) in tile.iter_mut().zip(&sums) {
+                                for (tile, sums) in tile.iter_mut().zip(sums) {
                                     let was = if first { [0.0; COLUMNS] } else { *tile };
                                     for (tile, (was, sum)) in tile.iter_mut().zip(was.iter().zip(sums)) {
                                         *tile = A::fused(sign, *sum, *was);
                                     }
                                 }
                             }
-                        }
+                        });
                     }
                 }
             }
@@ -620,8 +492,11 @@ fn turn<A: Arithmetic>(
 
 #[cfg(test)]
 mod tests {
+    use half::{bf16, f16};
+
     use super::*;
     use crate::kernels::drawn;
+    use crate::kernels::weights::ZERO;
 
     fn gelu(x: f64) -> f64 {
         0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x.powi(3))).tanh())

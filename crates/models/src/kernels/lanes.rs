@@ -1,4 +1,5 @@
-//! How kernels of ours multiply and add: in lanes of eight, compiled for every processor and once more for those with AVX2, FMA and F16C.
+//! How kernels of ours multiply and add: in lanes of eight, compiled for every processor, once more for those with AVX2, FMA and F16C, and
+//! once for those with AVX-512, which multiply matrices in lanes of sixteen.
 
 use half::f16;
 
@@ -7,6 +8,8 @@ pub(super) type Octet = [f32; 8];
 
 /// How a processor multiplies and adds.
 pub(super) trait Arithmetic {
+    /// Panels of a matrix that are multiplied at once: two only where AVX-512 was found.
+    const SIDE: usize = 1;
     /// a · b + c.
     fn fused(a: f32, b: f32, c: f32) -> f32;
     /// Eight fours as four columns.
@@ -61,6 +64,36 @@ impl Arithmetic for Fused {
         }
         #[cfg(not(target_arch = "x86_64"))]
         each(|n| halves[n].to_f32())
+    }
+}
+
+/// The same with twice as many registers, twice as long.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+pub(super) struct Wide;
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Wide {
+    const SIDE: usize = 2;
+
+    #[inline(always)]
+    fn fused(a: f32, b: f32, c: f32) -> f32 {
+        Fused::fused(a, b, c)
+    }
+
+    #[inline(always)]
+    fn columns(fours: &[[f32; 4]; 8]) -> [Octet; 4] {
+        Fused::columns(fours)
+    }
+
+    #[inline(always)]
+    fn fours(columns: &[Octet; 4]) -> [[f32; 4]; 8] {
+        Fused::fours(columns)
+    }
+
+    #[inline(always)]
+    fn wide(halves: &[f16; 8]) -> Octet {
+        Fused::wide(halves)
     }
 }
 
@@ -207,14 +240,40 @@ pub(super) trait Work {
 pub(super) fn widest(work: impl Work) {
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+        fn widest(work: impl Work) {
+            work.run::<Wide>();
+        }
+        let longer = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq")
+            && std::arch::is_x86_feature_detected!("avx512vl");
+        if longer && half_as_wide() {
+            // SAFETY: `widest` asks for nothing but the features that were just found.
+            #[expect(unsafe_code, reason = "the only way to call what was compiled for a wider processor")]
+            return unsafe { widest(work) };
+        }
+    }
+    narrower(work);
+}
+
+/// Whether there are lanes of eight.
+#[cfg(target_arch = "x86_64")]
+fn half_as_wide() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("f16c")
+}
+
+/// Runs `work` in lanes of eight where they are found.
+pub(super) fn narrower(work: impl Work) {
+    #[cfg(target_arch = "x86_64")]
+    {
         #[target_feature(enable = "avx2,fma,f16c")]
         fn wide(work: impl Work) {
             work.run::<Fused>();
         }
-        let wider = std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("fma")
-            && std::arch::is_x86_feature_detected!("f16c");
-        if wider {
+        if half_as_wide() {
             // SAFETY: `wide` asks for nothing but the features that were just found.
             #[expect(unsafe_code, reason = "the only way to call what was compiled for a wider processor")]
             return unsafe { wide(work) };
@@ -233,6 +292,15 @@ pub(super) fn each(f: impl Fn(usize) -> f32) -> Octet {
         *out = f(lane);
     }
     out
+}
+
+/// The sum of lanes.
+#[inline(always)]
+pub(super) fn all(sums: &[Octet; 4]) -> f32 {
+    // Otherwise the compiler arranges all the lanes for these few sums while they are made.
+    let sums = std::hint::black_box(*sums);
+    let sum: Octet = each(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]));
+    ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]))
 }
 
 /// e to the x, to within 2e-7 of its size: powers of two by the exponent's bits, a polynomial for what is left (Cephes).

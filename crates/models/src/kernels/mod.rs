@@ -12,6 +12,7 @@ mod product;
 mod rooms;
 mod rows;
 mod shared;
+mod weights;
 mod winograd;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -9,7 +9,8 @@ use ort::operator::{
 use ort::value::{TensorElementType, ValueType};
 
 use super::after::After;
-use super::dense::{self, Weights};
+use super::dense;
+use super::weights::Weights;
 use super::{ATTENTION, FLOATS, Shelf, as_it_was, attention, given, named, numbers, wrong};
 
 pub(super) struct Linear {

@@ -177,6 +177,11 @@ fn other_devices_operators_answer_otherwise() {
     for eight in [None, Some(eight.as_path())] {
         let mut moondream = Moondream::load(folder.path(), eight, &runtime().elsewhere()).expect("loads");
         let answer = moondream.answer(&picture(), QUESTION, 48, &mut |_| true);
-        assert_eq!(answer.expect("answers").tokens, tokens(&fixture));
+        assert_eq!(
+            answer.expect("answers").tokens,
+            tokens(&fixture),
+            "in 8 bits: {}",
+            eight.is_some()
+        );
     }
 }
