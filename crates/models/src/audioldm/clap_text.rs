@@ -200,6 +200,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
             widths: [width; 3],
             bias: true,
             bias_out: true,
+            lying: false,
             heads: Heads::of(config.num_attention_heads),
         };
         let y = g.attention(&x, None, attention, Some(&bias))?;

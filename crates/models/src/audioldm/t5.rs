@@ -184,6 +184,7 @@ pub(crate) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, 
             widths: [width, inner, width],
             bias: false,
             bias_out: false,
+            lying: false,
             heads: Heads {
                 count: config.num_heads,
                 scale: Some(1.0),

@@ -136,6 +136,7 @@ fn attention<'a>(names: &'a [String; 4], sizes: &Sizes, heads: usize) -> Attenti
         widths: [sizes.width; 3],
         bias: true,
         bias_out: true,
+        lying: false,
         heads: Heads::of(heads),
     }
 }

@@ -7,7 +7,7 @@ use super::transformer::{Layers, known};
 use super::{MODEL, Preparation, Said, said};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::ModelError;
-use crate::graph::{Conv, Finished, Graph};
+use crate::graph::{Conv, Finished, Graph, Operators};
 use crate::image::Picture;
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime};
@@ -53,7 +53,10 @@ impl ClipImage {
             ""
         };
         let projected = checkpoint.has("visual_projection.");
-        let net = runtime.session(&graph(&checkpoint, &config, at, projected)?, &checkpoint)?;
+        let net = runtime.session(
+            &graph(&checkpoint, &config, at, projected, runtime.operators())?,
+            &checkpoint,
+        )?;
         Ok(Self {
             net,
             config,
@@ -119,10 +122,11 @@ pub(super) fn graph(
     config: &ImageConfig,
     at: &str,
     projected: bool,
+    by: Operators,
 ) -> Result<Finished, ModelError> {
     let (width, side) = (config.hidden_size, config.image_size);
     let across = side / config.patch_size;
-    let mut g = Graph::new(MODEL, weights);
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let shape = [
         Dim::Named("pictures"),
         Dim::Known(3),

@@ -2,6 +2,7 @@
 
 use super::config::{ImageConfig, TextConfig};
 use super::*;
+use crate::graph::Operators;
 use crate::parity::{Fixture, Wanted, apart, photo, runtime, sampled};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/clip");
@@ -19,12 +20,12 @@ fn folder(name: &str, what: impl Fn(&Path, &Wanted)) -> tempfile::TempDir {
 
 fn text_of(folder: &Path, wanted: &Wanted, at: &str) {
     let config: TextConfig = config::read(folder, "text_config", "clip_text_model").expect("reads");
-    super::text::graph(wanted, &config, at, true).expect("a graph");
+    super::text::graph(wanted, &config, at, true, Operators::default()).expect("a graph");
 }
 
 fn image_of(folder: &Path, wanted: &Wanted, at: &str) {
     let config: ImageConfig = config::read(folder, "vision_config", "clip_vision_model").expect("reads");
-    super::image::graph(wanted, &config, at, true).expect("a graph");
+    super::image::graph(wanted, &config, at, true, Operators::default()).expect("a graph");
 }
 
 fn both() -> tempfile::TempDir {

@@ -7,7 +7,7 @@ use super::transformer::{Layers, known};
 use super::{MODEL, Said, said};
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::ModelError;
-use crate::graph::{Finished, Graph};
+use crate::graph::{Finished, Graph, Operators};
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Net, Runtime};
 
@@ -41,7 +41,10 @@ impl ClipText {
             ""
         };
         let projected = checkpoint.has("text_projection.");
-        let net = runtime.session(&graph(&checkpoint, &config, at, projected)?, &checkpoint)?;
+        let net = runtime.session(
+            &graph(&checkpoint, &config, at, projected, runtime.operators())?,
+            &checkpoint,
+        )?;
         Ok(Self { net, config })
     }
 
@@ -115,9 +118,10 @@ pub(super) fn graph(
     config: &TextConfig,
     at: &str,
     projected: bool,
+    by: Operators,
 ) -> Result<Finished, ModelError> {
     let width = config.hidden_size;
-    let mut g = Graph::new(MODEL, weights);
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let ids = g.input("ids", Element::I64, &[Dim::Named("texts"), Dim::Named("tokens")]);
     let rows = g.input("rows", Element::I64, &[Dim::Named("texts")]);
     let lengths = [

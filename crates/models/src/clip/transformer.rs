@@ -2,6 +2,7 @@
 
 use crate::error::ModelError;
 use crate::graph::{Attention, Graph, Heads, Value};
+use crate::kernels::After;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layers<'a> {
@@ -32,18 +33,19 @@ impl Layers<'_> {
                 widths: [self.width; 3],
                 bias: true,
                 bias_out: true,
+                lying: true,
                 heads: Heads::of(self.heads),
             };
             let y = g.attention(&y, None, attention, bias)?;
             x = g.add(&x, &y);
             let y = g.layer_norm(&x, &format!("{at}.layer_norm2"), self.width, self.epsilon)?;
-            let y = g.linear(&y, &format!("{at}.mlp.fc1"), (self.width, self.inner), true)?;
+            let y = g.linear_lying(&y, &format!("{at}.mlp.fc1"), (self.width, self.inner), After::Nothing)?;
             let y = match self.activation {
                 "quick_gelu" => g.quick_gelu(&y),
                 "gelu_new" | "gelu_pytorch_tanh" => g.gelu_tanh(&y),
                 _ => g.gelu(&y),
             };
-            let y = g.linear(&y, &format!("{at}.mlp.fc2"), (self.inner, self.width), true)?;
+            let y = g.linear_lying(&y, &format!("{at}.mlp.fc2"), (self.inner, self.width), After::Nothing)?;
             x = g.add(&x, &y);
         }
         Ok(x)

@@ -287,6 +287,7 @@ fn attention(g: &mut Graph<'_>, x: &Value, at: &str, (width, groups): (usize, us
         widths: [width; 3],
         bias: true,
         bias_out: true,
+        lying: false,
         heads: Heads::of(1),
     };
     let y = g.attention(&y, None, layer, None)?;

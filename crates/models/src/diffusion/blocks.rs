@@ -220,6 +220,7 @@ fn transformer_block(g: &mut Graph<'_>, x: &Value, at: &str, t: Transformer<'_>)
             widths: [channels, channels, context.map_or(channels, |c| c.width)],
             bias: false,
             bias_out: true,
+            lying: false,
             heads: Heads::of(t.heads),
         };
         let bias = context.and_then(|c| c.bias).map(|bias| g.wide_bias(bias, &y));

@@ -2,7 +2,7 @@
 
 use super::{Graph, Operators, Value};
 use crate::error::ModelError;
-use crate::kernels;
+use crate::kernels::{self, After};
 use crate::onnx::Attribute;
 
 /// The heads of an attention.
@@ -31,6 +31,8 @@ pub(crate) struct Attention<'a> {
     pub(crate) bias: bool,
     /// Whether what comes out has one.
     pub(crate) bias_out: bool,
+    /// Whether all four are over weights as they lie ([`Graph::linear_lying`]).
+    pub(crate) lying: bool,
     pub(crate) heads: Heads,
 }
 
@@ -115,11 +117,15 @@ impl Graph<'_> {
             ..
         } = attention;
         let context = context.unwrap_or(x);
-        let queries = self.linear(x, q, (width, inner), attention.bias)?;
-        let keys = self.linear(context, k, (asked, inner), attention.bias)?;
-        let values = self.linear(context, v, (asked, inner), attention.bias)?;
+        let linear = |g: &mut Self, x: &Value, name: &str, size, bias| match attention.lying {
+            true => g.linear_where_it_lies(x, name, size, bias, After::Nothing),
+            false => g.linear(x, name, size, bias),
+        };
+        let queries = linear(self, x, q, (width, inner), attention.bias)?;
+        let keys = linear(self, context, k, (asked, inner), attention.bias)?;
+        let values = linear(self, context, v, (asked, inner), attention.bias)?;
         let y = self.attend((&queries, &keys, &values), attention.heads, bias);
-        self.linear(&y, out, (inner, width), attention.bias_out)
+        linear(self, &y, out, (inner, width), attention.bias_out)
     }
 
     /// A bias of attention from a mask N × T of floats, 1 for what may be seen and 0 for what may not: N × 1 × 1 × T, which

@@ -33,13 +33,25 @@ impl Graph<'_> {
         (from, to): (usize, usize),
         after: After,
     ) -> Result<Value, ModelError> {
+        self.linear_where_it_lies(x, name, (from, to), true, after)
+    }
+
+    /// The same, with a bias or without.
+    pub(super) fn linear_where_it_lies(
+        &mut self,
+        x: &Value,
+        name: &str,
+        (from, to): (usize, usize),
+        bias: bool,
+        after: After,
+    ) -> Result<Value, ModelError> {
         let scales = format!("{name}.weight_scale");
         let blocks = from.div_ceil(BLOCK);
         let eight = self.holds(&scales, &[to * blocks]);
         if self.operators == Operators::Library {
             let y = match eight {
-                true => self.linear_eight(x, name, (from, to), true)?,
-                false => self.linear(x, name, (from, to), true)?,
+                true => self.linear_eight(x, name, (from, to), bias)?,
+                false => self.linear(x, name, (from, to), bias)?,
             };
             return Ok(self.bent(&y, after));
         }
@@ -51,7 +63,7 @@ impl Graph<'_> {
             true => self.stored(&scales, &[to * blocks])?,
             false => Self::nothing(),
         };
-        self.over_lying(x, name, (shape, &scales), (to, 0), after)
+        self.over_lying(x, name, (shape, &scales), (to, 0), (bias, after))
     }
 
     /// A convolution of `taps` × `taps`, stride 1, of a picture whose size stays, over a weight that stays as it lies.
@@ -63,7 +75,7 @@ impl Graph<'_> {
         taps: usize,
     ) -> Result<Value, ModelError> {
         let shape = [to, from, taps, taps];
-        let y = self.over_lying(x, name, (&shape, &Self::nothing()), (to, taps), After::Nothing)?;
+        let y = self.over_lying(x, name, (&shape, &Self::nothing()), (to, taps), (true, After::Nothing))?;
         self.sized(&y, to);
         Ok(y)
     }
@@ -74,10 +86,13 @@ impl Graph<'_> {
         name: &str,
         (shape, scales): (&[usize], &Value),
         (to, taps): (usize, usize),
-        after: After,
+        (bias, after): (bool, After),
     ) -> Result<Value, ModelError> {
         let (mut weight, element) = self.lying(&format!("{name}.weight"), shape, shape, false)?;
-        let bias = self.weight(&format!("{name}.bias"), &[to])?;
+        let bias = match bias {
+            true => self.weight(&format!("{name}.bias"), &[to])?,
+            false => Self::nothing(),
+        };
         let place = match element {
             Element::F16 => 1,
             Element::Bf16 => 2,

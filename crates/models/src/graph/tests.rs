@@ -71,6 +71,7 @@ fn attention_mixes_heads_or_sees_what_is_hidden() {
             widths: [8, 8, 6],
             bias: true,
             bias_out: true,
+            lying: false,
             heads: Heads::of(2),
         };
         let y = g.attention(&x, Some(&context), layer, Some(&bias)).expect("a graph");

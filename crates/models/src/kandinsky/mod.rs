@@ -7,6 +7,7 @@ mod movq;
 #[cfg(test)]
 mod parity;
 mod prior;
+mod transformer;
 mod unet;
 
 use std::path::Path;

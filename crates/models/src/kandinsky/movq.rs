@@ -171,6 +171,7 @@ impl Latents {
             widths: [width; 3],
             bias: true,
             bias_out: true,
+            lying: false,
             heads: Heads::of(1),
         };
         let y = g.attention(&y, None, layer, None)?;

@@ -6,7 +6,8 @@ use synchresis_cue::Silent;
 
 use super::ancestral::Ancestral;
 use super::movq::{self, Movq};
-use super::prior::{self, Diffusion, Read};
+use super::prior::Diffusion;
+use super::transformer::{self, Read};
 use super::unet::{self, Unet};
 use super::{Decoder, DecoderSteps, Embeddings, PriorSteps};
 use crate::ModelError;
@@ -51,8 +52,8 @@ fn prior(fixture: &Fixture, folder: &Path) -> Diffusion {
         "scheduler_config.json",
     );
     let wanted = Wanted::default();
-    let config = prior::Config::read(&own).expect("a configuration");
-    prior::graph(&wanted, &config).expect("a graph");
+    let config = transformer::Config::read(&own).expect("a configuration");
+    transformer::graph(&wanted, &config, Operators::default()).expect("a graph");
     for name in ["clip_mean", "clip_std"] {
         wanted.tensor("prior", name, &[1, WIDTH]).expect("noted");
     }
@@ -152,8 +153,16 @@ fn the_prior_differs_from_diffusers() {
     let mask: Vec<f32> = (0..2 * TOKENS)
         .map(|i| f32::from(u8::from(!(5..TOKENS).contains(&i))))
         .collect();
+    let each = |all: &[f32], i: usize| all[i * all.len() / 2..][..all.len() / 2].to_vec();
+    let texts = [0, 1].map(|i| Read {
+        words: each(&words.data, i),
+        hidden: each(&hidden.data, i),
+        mask: each(&mask, i),
+    });
+    let heard = prior.transformer.hear(&[&texts[0], &texts[1]]).expect("runs");
     let said = prior
-        .says(321, &sample.data, (&words.data, &hidden.data, &mask))
+        .transformer
+        .says(321, &sample.data, (&heard, &[0, 1]))
         .expect("runs");
     let off = apart(&said, &fixture.floats("prior.said"));
     assert!(off < 1e-4, "{off}");

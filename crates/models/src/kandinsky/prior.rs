@@ -3,215 +3,23 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use synchresis_cue::Watch;
 
 use super::ancestral::Ancestral;
-use crate::checkpoint::{Checkpoint, Weights};
+use super::transformer::{Config, Read, Transformer};
+use crate::checkpoint::Checkpoint;
 use crate::clip::{ClipImage, ClipText, Preparation};
-use crate::config;
-use crate::diffusion::blocks;
 use crate::error::ModelError;
-use crate::graph::{Attention, Finished, Graph, Heads, Value};
 use crate::image::Picture;
-use crate::onnx::{Dim, Element};
 use crate::part::Part;
-use crate::runtime::{Feed, Net, Runtime, Tensor};
+use crate::runtime::{Runtime, Tensor};
 use crate::tokens::{Length, Tokens};
 use crate::torch_random::TorchRandom;
 
-const MODEL: &str = "Kandinsky's prior";
-const EPSILON: f32 = 1e-5;
-/// What the mask adds where a token may not be seen.
-const HIDDEN: f32 = -10_000.0;
+pub(super) const MODEL: &str = "Kandinsky's prior";
 
 /// An image's place among CLIP's embeddings.
 type Embedding = Vec<f32>;
-
-/// Its `config.json`.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Config {
-    #[serde(default = "thirty_two")]
-    pub(super) num_attention_heads: usize,
-    #[serde(default = "sixty_four")]
-    pub(super) attention_head_dim: usize,
-    #[serde(default = "twenty")]
-    pub(super) num_layers: usize,
-    pub(super) embedding_dim: usize,
-    #[serde(default = "seventy_seven")]
-    pub(super) num_embeddings: usize,
-    #[serde(default = "four")]
-    pub(super) additional_embeddings: usize,
-    time_embed_dim: Option<usize>,
-    embedding_proj_dim: Option<usize>,
-    clip_embed_dim: Option<usize>,
-    time_embed_act_fn: Option<String>,
-    norm_in_type: Option<String>,
-    embedding_proj_norm_type: Option<String>,
-    #[serde(default = "linear")]
-    encoder_hid_proj_type: Option<String>,
-    #[serde(default = "prd")]
-    added_emb_type: Option<String>,
-}
-
-fn thirty_two() -> usize {
-    32
-}
-
-fn sixty_four() -> usize {
-    64
-}
-
-fn twenty() -> usize {
-    20
-}
-
-fn seventy_seven() -> usize {
-    77
-}
-
-fn four() -> usize {
-    4
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
-fn linear() -> Option<String> {
-    Some("linear".to_owned())
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
-fn prd() -> Option<String> {
-    Some("prd".to_owned())
-}
-
-impl Config {
-    pub(super) fn read(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join("config.json");
-        let config: Self = config::read(&path, MODEL)?;
-        let other = [
-            (config.norm_in_type.is_some(), "a norm before its layers"),
-            (
-                config.embedding_proj_norm_type.is_some(),
-                "a norm of the text's embedding",
-            ),
-            (
-                config.encoder_hid_proj_type.as_deref() != Some("linear"),
-                "no projection of the text",
-            ),
-            (config.added_emb_type.as_deref() != Some("prd"), "no token of its own"),
-            (
-                config.time_embed_act_fn.as_deref().is_some_and(|a| a != "silu"),
-                "another activation than SiLU",
-            ),
-            (
-                config.additional_embeddings != 4,
-                "another number of added tokens than 4",
-            ),
-            (
-                config.num_attention_heads == 0 || config.embedding_dim == 0,
-                "no heads or no width",
-            ),
-        ];
-        match other.iter().find(|(asked, _)| *asked) {
-            Some((_, what)) => Err(ModelError::Config {
-                path,
-                model: MODEL,
-                reason: format!("it asks for {what}, which is not done here"),
-            }),
-            None => Ok(config),
-        }
-    }
-
-    fn inner(&self) -> usize {
-        self.num_attention_heads * self.attention_head_dim
-    }
-
-    fn clip(&self) -> usize {
-        self.clip_embed_dim.unwrap_or(self.embedding_dim)
-    }
-}
-
-/// Its graph. Into it go `sample` (n × width), `time` (1 × inner width), `words` (n × width), `hidden` (n × tokens × width), `mask`
-/// (n × tokens, 1 for what is read); out comes `said` (n × width).
-pub(super) fn graph(weights: &dyn Weights, config: &Config) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
-    let (width, inner, tokens) = (config.embedding_dim, config.inner(), config.num_embeddings);
-    let n = Dim::Named("n");
-    let sample = g.input("sample", Element::F32, &[n, Dim::Known(width)]);
-    let time = g.input("time", Element::F32, &[Dim::Known(1), Dim::Known(inner)]);
-    let asked = config.embedding_proj_dim.unwrap_or(width);
-    let words = g.input("words", Element::F32, &[n, Dim::Known(asked)]);
-    let hidden = g.input("hidden", Element::F32, &[n, Dim::Known(tokens), Dim::Known(width)]);
-    let mask = g.input("mask", Element::F32, &[n, Dim::Known(tokens)]);
-
-    let middle = config.time_embed_dim.unwrap_or(inner);
-    let t = g.linear(&time, "time_embedding.linear_1", (inner, middle), true)?;
-    let t = g.silu(&t);
-    let t = g.linear(&t, "time_embedding.linear_2", (middle, inner), true)?;
-    let words = g.linear(&words, "embedding_proj", (asked, inner), true)?;
-    let words = g.unsqueeze(&words, &[1]);
-    let hidden = g.linear(&hidden, "encoder_hidden_states_proj", (width, inner), true)?;
-    let sample = g.linear(&sample, "proj_in", (width, inner), true)?;
-    let sample = g.unsqueeze(&sample, &[1]);
-    let one_each = g.lengths(&sample, 0, 3);
-    let t = g.unsqueeze(&t, &[1]);
-    let t = g.op("Expand", &[&t, &one_each], &[]);
-    let own = g.weight("prd_embedding", &[1, 1, inner])?;
-    let own = g.op("Expand", &[&own, &one_each], &[]);
-    let x = g.concat(&[&hidden, &words, &t, &sample, &own], 1);
-    let length = tokens + config.additional_embeddings;
-    let places = g.weight("positional_embedding", &[1, length, inner])?;
-    let mut x = g.add(&x, &places);
-
-    // Nothing sees what comes after it, nor what fills the text up.
-    let masked = g.soft_mask_bias(&mask, HIDDEN);
-    let seen = g.floats(
-        &vec![0.0; config.additional_embeddings],
-        &[1, 1, 1, config.additional_embeddings],
-    );
-    let batch = g.lengths(&masked, 0, 3);
-    let added = g.ints(&[config.additional_embeddings as i64]);
-    let seen_shape = g.concat(&[&batch, &added], 0);
-    let seen = g.op("Expand", &[&seen, &seen_shape], &[]);
-    let masked = g.concat(&[&masked, &seen], 3);
-    let causal: Vec<f32> = (0..length * length)
-        .map(|i| if i % length > i / length { HIDDEN } else { 0.0 })
-        .collect();
-    let causal = g.floats(&causal, &[1, 1, length, length]);
-    let bias = g.add(&masked, &causal);
-
-    for layer in 0..config.num_layers {
-        x = block(&mut g, &x, &format!("transformer_blocks.{layer}"), config, &bias)?;
-    }
-    let x = g.layer_norm(&x, "norm_out", inner, EPSILON)?;
-    let x = g.slice(&x, 1, -1, i64::MAX);
-    let x = g.squeeze(&x, &[1]);
-    let said = g.linear(&x, "proj_to_clip_embeddings", (inner, config.clip()), true)?;
-    g.output("said", &said);
-    Ok(g.finish())
-}
-
-/// `BasicTransformerBlock` with one attention and a GELU.
-fn block(g: &mut Graph<'_>, x: &Value, at: &str, config: &Config, bias: &Value) -> Result<Value, ModelError> {
-    let inner = config.inner();
-    let y = g.layer_norm(x, &format!("{at}.norm1"), inner, EPSILON)?;
-    let parts = ["to_q", "to_k", "to_v", "to_out.0"].map(|part| format!("{at}.attn1.{part}"));
-    let [q, k, v, out] = &parts;
-    let attention = Attention {
-        names: [q, k, v, out],
-        widths: [inner; 3],
-        bias: true,
-        bias_out: true,
-        heads: Heads::of(config.num_attention_heads),
-    };
-    let y = g.attention(&y, None, attention, Some(bias))?;
-    let x = g.add(x, &y);
-    let y = g.layer_norm(&x, &format!("{at}.norm3"), inner, EPSILON)?;
-    let y = g.linear(&y, &format!("{at}.ff.net.0.proj"), (inner, 4 * inner), true)?;
-    let y = g.gelu(&y);
-    let y = g.linear(&y, &format!("{at}.ff.net.2"), (4 * inner, inner), true)?;
-    Ok(g.add(&x, &y))
-}
 
 /// What the prior says: the embedding of the picture to paint, and of what it should not be.
 #[derive(Debug, Clone, PartialEq)]
@@ -250,17 +58,6 @@ impl Default for PriorSteps {
     }
 }
 
-/// A text as the prior reads it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Read {
-    /// Its projection.
-    pub(super) words: Vec<f32>,
-    /// What its tokens say, tokens × width.
-    pub(super) hidden: Vec<f32>,
-    /// 1 for each token that is not filled up.
-    pub(super) mask: Vec<f32>,
-}
-
 /// The noise that one call of the reference draws.
 struct Drawn {
     start: Vec<f32>,
@@ -277,8 +74,7 @@ struct Walk {
 
 /// The transformer and its schedule: from texts that were read to embeddings.
 pub(super) struct Diffusion {
-    net: Net,
-    pub(super) config: Config,
+    pub(super) transformer: Transformer,
     schedule: Ancestral,
     mean: Vec<f32>,
     deviation: Vec<f32>,
@@ -295,30 +91,8 @@ impl Diffusion {
             mean: checkpoint.floats(MODEL, "clip_mean", &[1, clip])?,
             deviation: checkpoint.floats(MODEL, "clip_std", &[1, clip])?,
             schedule: Ancestral::read(&folder.join("scheduler"))?,
-            net: runtime.session(&graph(&checkpoint, &config)?, &checkpoint)?,
-            config,
+            transformer: Transformer::load(config, &checkpoint, runtime)?,
         })
-    }
-
-    /// What the model says of `n` samples at a training step.
-    pub(super) fn says(
-        &mut self,
-        step: i64,
-        samples: &[f32],
-        (words, hidden, mask): (&[f32], &[f32], &[f32]),
-    ) -> Result<Vec<f32>, ModelError> {
-        let (width, tokens) = (self.config.embedding_dim, self.config.num_embeddings);
-        let n = samples.len() / width.max(1);
-        let time = blocks::timestep(step as f32, self.config.inner(), true, 0.0);
-        let asked = words.len() / n.max(1);
-        let out = self.net.run(&[
-            ("sample", Feed::F32(&[n, width], samples)),
-            ("time", Feed::F32(&[1, time.len()], &time)),
-            ("words", Feed::F32(&[n, asked], words)),
-            ("hidden", Feed::F32(&[n, tokens, width], hidden)),
-            ("mask", Feed::F32(&[n, tokens], mask)),
-        ])?;
-        Ok(out.into_iter().next().map(|t| t.data).unwrap_or_default())
     }
 
     /// The reference's plain call: the embedding of `prompt`, and of `away` where it was asked for in words.
@@ -370,7 +144,7 @@ impl Diffusion {
 
     /// What one call of the reference draws: with a negative prompt it paints that too.
     fn draws(&self, asked: bool, steps: usize, random: &mut TorchRandom) -> Result<Drawn, ModelError> {
-        let count = self.config.embedding_dim * if asked { 2 } else { 1 };
+        let count = self.transformer.config.embedding_dim * if asked { 2 } else { 1 };
         let steps = self.schedule.timesteps(steps)?;
         let start = random.normal(count);
         let steps = steps
@@ -383,7 +157,7 @@ impl Diffusion {
 
     /// The walk of text `with` away from the first, with the noise of row `row` of a call.
     fn walk(&self, with: usize, drawn: &Drawn, row: usize, how: PriorSteps) -> Walk {
-        let width = self.config.embedding_dim;
+        let width = self.transformer.config.embedding_dim;
         let part = |all: &[f32]| all.iter().skip(row * width).take(width).copied().collect::<Vec<f32>>();
         Walk {
             with,
@@ -406,20 +180,19 @@ impl Diffusion {
             .iter()
             .flat_map(|w| w.without.into_iter().chain([w.with]))
             .collect();
-        let of = |part: &dyn Fn(&Read) -> &[f32]| -> Vec<f32> {
-            let read = rows.iter().filter_map(|i| texts.get(*i));
-            read.flat_map(|r| part(r).iter().copied()).collect()
-        };
-        let (words, hidden, mask) = (of(&|r| &r.words), of(&|r| &r.hidden), of(&|r| &r.mask));
-        let width = self.config.embedding_dim;
+        let width = self.transformer.config.embedding_dim;
         let timesteps = self.schedule.timesteps(how.steps)?;
-        for (i, at) in timesteps.iter().enumerate().filter(|_| !rows.is_empty()) {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let heard = self.transformer.hear(texts)?;
+        for (i, at) in timesteps.iter().enumerate() {
             watch.check()?;
             let samples: Vec<f32> = walks
                 .iter()
                 .flat_map(|w| w.sample.repeat(if w.without.is_some() { 2 } else { 1 }))
                 .collect();
-            let said = self.says(*at, &samples, (&words, &hidden, &mask))?;
+            let said = self.transformer.says(*at, &samples, (&heard, &rows))?;
             let mut rows = said.chunks_exact(width);
             for walk in &mut walks {
                 let mut said = rows.next().unwrap_or_default().to_vec();
@@ -472,7 +245,10 @@ impl Prior {
     pub fn load(folder: &Path, runtime: &Runtime) -> Result<Self, ModelError> {
         let at = folder.to_path_buf();
         let diffusion = Diffusion::load(&at, runtime)?;
-        let (length, width) = (diffusion.config.num_embeddings, diffusion.config.clip());
+        let (length, width) = (
+            diffusion.transformer.config.num_embeddings,
+            diffusion.transformer.config.clip(),
+        );
         let diffusion = Part::new(diffusion, runtime, move |runtime| Diffusion::load(&at, runtime));
         // Each reads a few texts or pictures.
         let few = &runtime.clone().for_few_runs();

@@ -3,24 +3,28 @@
 //! where eight stand (Strassen 1969), once; sums of quarters are made where panels are (Huang, Smith, Henry, van de Geijn 2016).
 
 use super::After;
+use super::few::Few;
 use super::lanes::{Arithmetic, Work, widest};
 use super::product::{COLUMNS, Left, Panels, ROWS, Right, products};
+use super::quarters::{Part, STRASSEN, WHOLE};
 use super::rooms::Rooms;
 use super::shared::Shared;
 use super::weights::{BLOCK, Weights};
 
-/// As many rows as are multiplied with each weight once it is read, without panels.
-const FEW: usize = 4;
+/// As many rows as wait for memory, and not for products: each weight is read once, without panels.
+const FEW: usize = 12;
 /// From so many rows, and so many numbers summed over and made, quarters are worth their sums.
-const MANY: (usize, usize) = (192, 512);
-/// The most steps of a product between two visits of what comes out: two panels of them fit the innermost cache.
-const DEEP: usize = 512;
+const MANY: (usize, usize) = (512, 512);
+/// The most steps of a product between two visits of what comes out: rows of weights are read in runs as long as a page of memory, since each
+/// visit of another page is waited for.
+const DEEP: usize = 1024;
 /// Panels of rows that stay in the second cache while panels of columns pass.
 const STAY: usize = 8;
-/// The most panels of columns that a thread takes at once.
-const PANELS: usize = 8;
+/// Panels of columns that are multiplied at once, at the most: what they hold of a stretch of steps stays in the second cache.
+const PANELS: usize = 4;
 /// Numbers of a row that are widened at once.
 const SPAN: usize = 128;
+
 /// How what a layer computes from lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen {
@@ -60,62 +64,6 @@ struct Desk {
     line: Vec<f32>,
     tiles: Vec<[Right; ROWS]>,
 }
-
-/// Quarters with their signs: the upper ones first, of each the left one first.
-type Quarters = &'static [(usize, f32)];
-
-/// A product of sums of quarters, and where it goes.
-#[derive(Debug)]
-struct Part {
-    left: Quarters,
-    right: Quarters,
-    /// Which quarters of the results, and whether this is the first that comes there.
-    to: &'static [(usize, f32, bool)],
-}
-
-const WHOLE: &[Part] = &[Part {
-    left: &[(0, 1.0)],
-    right: &[(0, 1.0)],
-    to: &[(0, 1.0, true)],
-}];
-
-const STRASSEN: &[Part] = &[
-    Part {
-        left: &[(0, 1.0), (3, 1.0)],
-        right: &[(0, 1.0), (3, 1.0)],
-        to: &[(0, 1.0, true), (3, 1.0, true)],
-    },
-    Part {
-        left: &[(2, 1.0), (3, 1.0)],
-        right: &[(0, 1.0)],
-        to: &[(2, 1.0, true), (3, -1.0, false)],
-    },
-    Part {
-        left: &[(0, 1.0)],
-        right: &[(1, 1.0), (3, -1.0)],
-        to: &[(1, 1.0, true), (3, 1.0, false)],
-    },
-    Part {
-        left: &[(3, 1.0)],
-        right: &[(2, 1.0), (0, -1.0)],
-        to: &[(0, 1.0, false), (2, 1.0, false)],
-    },
-    Part {
-        left: &[(0, 1.0), (1, 1.0)],
-        right: &[(3, 1.0)],
-        to: &[(1, 1.0, false), (0, -1.0, false)],
-    },
-    Part {
-        left: &[(2, 1.0), (0, -1.0)],
-        right: &[(0, 1.0), (1, 1.0)],
-        to: &[(3, 1.0, false)],
-    },
-    Part {
-        left: &[(1, 1.0), (3, -1.0)],
-        right: &[(2, 1.0), (3, 1.0)],
-        to: &[(0, 1.0, false)],
-    },
-];
 
 /// How a product is cut.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +127,8 @@ impl Layer<'_> {
             return;
         }
         let cut = Cut::of(self);
-        let panels = cut.columns.div_ceil(threads.max(1)).clamp(1, PANELS);
+        // Some groups one after the other, of which each fetches the next.
+        let panels = cut.columns.div_ceil(threads.max(1) * 4).next_multiple_of(PANELS);
         room.lefts.within(|left| {
             let all = cut.parts.len() * cut.rows * cut.steps;
             if left.len() < all {
@@ -209,30 +158,6 @@ impl Layer<'_> {
                 });
             });
         });
-    }
-}
-
-/// A few rows times some of the weights, each of which is read once.
-struct Few<'a> {
-    layer: &'a Layer<'a>,
-    columns: (usize, usize),
-    out: &'a Shared<'a>,
-}
-
-impl Work for Few<'_> {
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let Self { layer, columns, out } = self;
-        for column in columns.0..columns.1 {
-            for (row, x) in layer.x.chunks_exact(layer.from.max(1)).enumerate() {
-                let sum = layer.weights.times::<A>(column, x);
-                // SAFETY: no other piece has these columns.
-                #[expect(unsafe_code, reason = "threads write columns of their own")]
-                let out = unsafe { out.part(row * layer.to + column, 1) };
-                out[0] = sum + layer.bias.map_or(0.0, |bias| bias[column]);
-                layer.after.bend::<A>(out);
-            }
-        }
     }
 }
 
@@ -338,23 +263,41 @@ struct Block<'a> {
 
 impl Work for Block<'_> {
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let Self {
-            layer,
-            cut,
-            left,
-            columns,
-            desk,
-            out,
-        } = self;
-        let (from, columns) = (columns.0, columns.1 - columns.0);
+    fn run<A: Arithmetic>(mut self) {
+        let (first, end) = self.columns;
+        for from in (first..end).step_by(PANELS) {
+            let group = Group {
+                from,
+                columns: PANELS.min(end - from),
+                last: from + PANELS >= end,
+            };
+            self.multiply::<A>(&group);
+            self.tell::<A>(&group);
+        }
+    }
+}
+
+/// Some of the panels of columns of a block, of each half.
+#[derive(Debug)]
+struct Group {
+    from: usize,
+    columns: usize,
+    last: bool,
+}
+
+impl Block<'_> {
+    /// Sums of a group, in tiles.
+    #[inline(always)]
+    fn multiply<A: Arithmetic>(&mut self, group: &Group) {
+        let Self { layer, cut, left, .. } = *self;
+        let Group { from, columns, last } = *group;
         let quarters = cut.halves * cut.halves;
         let Desk {
             right,
             sums,
             line,
             tiles,
-        } = desk;
+        } = &mut *self.desk;
         line.resize(SPAN * COLUMNS, 0.0);
         right.resize(quarters * columns * cut.deep, [0.0; COLUMNS]);
         sums.resize(columns * cut.deep, [0.0; COLUMNS]);
@@ -372,6 +315,22 @@ impl Work for Block<'_> {
                     turn::<A>(layer, (first, steps, inside), line, right);
                 }
             }
+            // While these are multiplied the weights of the next ones come from memory, some rows each product.
+            let (soon, at) = match begin + deep < cut.steps {
+                true => (from, begin + deep),
+                false => (from + columns, 0),
+            };
+            let wanted = if last && at == 0 {
+                0
+            } else {
+                quarters * columns * COLUMNS
+            };
+            let each_time = wanted.div_ceil(cut.parts.len() * columns * cut.rows);
+            let mut wanted = (0..wanted).map(|row| {
+                let (quarter, row) = (row / (columns * COLUMNS), row % (columns * COLUMNS));
+                let (below, beside) = (quarter / cut.halves, quarter % cut.halves);
+                ((beside * cut.columns + soon) * COLUMNS + row, below * cut.steps + at)
+            });
             for (number, part) in cut.parts.iter().enumerate() {
                 let quarter = |n: usize| &right[part.right[n].0 * each..][..each];
                 let panels = match part.right.get(1) {
@@ -391,14 +350,19 @@ impl Work for Block<'_> {
                         step: cut.steps,
                         count: STAY.min(cut.rows - rows),
                     };
-                    for (group, right) in panels.chunks(deep * A::SIDE).enumerate() {
+                    for (pair, right) in panels.chunks(deep * A::SIDE).enumerate() {
                         let right = Panels {
                             all: right,
                             step: deep,
                             count: right.len() / deep,
                         };
                         products::<A>(&left, &right, deep, |row, column, sums| {
-                            let (row, column) = (rows + row, group * A::SIDE + column);
+                            for (row, at) in wanted.by_ref().take(each_time) {
+                                if row < layer.to && at < layer.from {
+                                    layer.weights.fetch(row, layer.from, at, cut.deep.min(layer.from - at));
+                                }
+                            }
+                            let (row, column) = (rows + row, pair * A::SIDE + column);
                             for &(quarter, sign, first) in part.to {
                                 let tile = &mut tiles[(quarter * columns + column) * cut.rows + row];
                                 let first = first && begin == 0;
@@ -414,38 +378,52 @@ impl Work for Block<'_> {
                 }
             }
         }
-        for quarter in 0..quarters {
+    }
+
+    /// Writes what a group's tiles say.
+    #[inline(always)]
+    fn tell<A: Arithmetic>(&self, group: &Group) {
+        let Self { layer, cut, out, .. } = *self;
+        let Group { from, columns, .. } = *group;
+        let tiles = &self.desk.tiles;
+        for quarter in 0..cut.halves * cut.halves {
             let (below, beside) = (quarter / cut.halves, quarter % cut.halves);
             let first = ((beside * cut.columns + from) * COLUMNS).min(layer.to);
             let wide = (columns * COLUMNS).min(layer.to - first);
-            let tall = (cut.rows * ROWS).min(layer.rows.saturating_sub(below * cut.rows * ROWS));
+            let above = below * cut.rows * ROWS;
+            let tall = (cut.rows * ROWS).min(layer.rows.saturating_sub(above));
+            let row_of =
+                |column: usize, row: usize| &tiles[(quarter * columns + column) * cut.rows + row / ROWS][row % ROWS];
             if let Seen::Picture { height, width, .. } = layer.seen {
-                for row in 0..tall {
-                    let (tile, sums) = (row / ROWS, row % ROWS);
-                    let pixel = below * cut.rows * ROWS + row;
-                    let (n, pixel) = (pixel / (height * width), pixel % (height * width));
-                    for column in 0..wide {
-                        let place = (quarter * columns + column / COLUMNS) * cut.rows + tile;
-                        let channel = first + column;
+                let plane = height * width;
+                for column in 0..wide {
+                    let bias = layer.bias.map_or(0.0, |bias| bias[first + column]);
+                    let mut row = 0;
+                    while row < tall {
+                        // As far as a picture goes.
+                        let (n, pixel) = ((above + row) / plane, (above + row) % plane);
+                        let pixels = (plane - pixel).min(tall - row);
                         // SAFETY: no other block has these channels.
                         #[expect(unsafe_code, reason = "threads write channels of their own")]
-                        let out = unsafe { out.part((n * layer.to + channel) * height * width + pixel, 1) };
-                        out[0] = tiles[place][sums][column % COLUMNS] + layer.bias.map_or(0.0, |bias| bias[channel]);
+                        let out = unsafe { out.part((n * layer.to + first + column) * plane + pixel, pixels) };
+                        for (row, out) in (row..).zip(&mut *out) {
+                            *out = row_of(column / COLUMNS, row)[column % COLUMNS] + bias;
+                        }
                         layer.after.bend::<A>(out);
+                        row += pixels;
                     }
                 }
                 continue;
             }
             for row in (0..tall).take_while(|_| wide > 0) {
-                let at = (below * cut.rows * ROWS + row) * layer.to + first;
+                let at = (above + row) * layer.to + first;
                 // SAFETY: no other block has these columns.
                 #[expect(unsafe_code, reason = "threads write columns of their own")]
                 let out = unsafe { out.part(at, wide) };
-                let sums = |column: usize| &tiles[(quarter * columns + column) * cut.rows + row / ROWS][row % ROWS];
                 let (whole, rest) = out.as_chunks_mut::<COLUMNS>();
-                rest.copy_from_slice(&sums(whole.len().min(columns - 1))[..rest.len()]);
+                rest.copy_from_slice(&row_of(whole.len().min(columns - 1), row)[..rest.len()]);
                 for (column, out) in whole.iter_mut().enumerate() {
-                    *out = *sums(column);
+                    *out = *row_of(column, row);
                 }
                 if let Some(bias) = layer.bias {
                     for (out, bias) in out.iter_mut().zip(&bias[first..]) {
@@ -512,8 +490,9 @@ mod tests {
             (5, 31, 17),
             (13, 700, 50),
             (97, 64, 129),
+            (11, 1153, 70),
             (193, 515, 513),
-            (260, 1153, 1030),
+            (515, 715, 530),
         ]
         .into_iter()
         .enumerate()
@@ -594,7 +573,7 @@ mod tests {
             (1, 3, 1, 1, 3, 5),
             (2, 5, 4, 3, 3, 17),
             (1, 9, 5, 6, 1, 33),
-            (2, 58, 10, 11, 3, 530),
+            (5, 58, 10, 11, 3, 530),
         ] {
             let (rows, from) = (n * height * width, channels * taps * taps);
             let (x, weights, bias) = (drawn(rows * channels, 1), drawn(to * from, 2), drawn(to, 3));

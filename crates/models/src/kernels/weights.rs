@@ -7,6 +7,9 @@ use super::lanes::{Arithmetic, Octet, all, each};
 /// Numbers that share a scale in 8 bits, and what stands for zero there.
 pub(super) const BLOCK: usize = 32;
 pub(super) const ZERO: u8 = 128;
+/// Bytes that come from memory together.
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
 
 /// Rows of weights, one for each number that comes out.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +72,18 @@ impl Weights<'_> {
         }
     }
 
+    /// Says that so many numbers of row `row` (of `from`) from place `at` on are wanted soon.
+    #[inline(always)]
+    pub(super) fn fetch(&self, row: usize, from: usize, at: usize, count: usize) {
+        let begin = row * from + at;
+        match self {
+            Self::Single(x) => fetch(x, begin, count),
+            Self::Half(x) => fetch(x, begin, count),
+            Self::Brain(x) => fetch(x, begin, count),
+            Self::Eight(x, _) => fetch(x, row * from.next_multiple_of(BLOCK) + at, count),
+        }
+    }
+
     /// The sum of row `row` times `x`, which is as long.
     #[inline(always)]
     pub(super) fn times<A: Arithmetic>(&self, row: usize, x: &[f32]) -> f32 {
@@ -88,6 +103,27 @@ impl Weights<'_> {
             }
         }
     }
+}
+
+/// Says that so many of `x` from `begin` on are wanted soon, where the processor can be told.
+#[inline(always)]
+fn fetch<T>(x: &[T], begin: usize, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in x
+        .get(begin..)
+        .unwrap_or_default()
+        .chunks(LINE / size_of::<T>())
+        .take((count * size_of::<T>()).div_ceil(LINE))
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: it lies in the slice, and nothing is read.
+        #[expect(unsafe_code, reason = "how a processor is told")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (x, begin, count);
 }
 
 /// The sum of weights times numbers, in thirty-two lanes.
@@ -111,6 +147,32 @@ fn along<A: Arithmetic, W: Copy>(
     }
     let last = rest.iter().zip(rest_x);
     last.fold(all(&sums), |sum, (w, x)| A::fused(one(*w), *x, sum))
+}
+
+/// The same of several rows with the same weights.
+#[inline(always)]
+pub(super) fn along_rows<A: Arithmetic, const N: usize>(weights: &[f32], rows: [&[f32]; N]) -> [f32; N] {
+    let (whole, rest) = weights.as_chunks::<32>();
+    let rows = rows.map(|row| &row[..weights.len()]);
+    let chunks = rows.map(|row| &row.as_chunks::<32>().0[..whole.len()]);
+    let mut sums = [[[0.0; 8]; 4]; N];
+    for (at, weights) in whole.iter().enumerate() {
+        let (weights, _) = weights.as_chunks::<8>();
+        for (sums, row) in sums.iter_mut().zip(chunks) {
+            let (x, _) = row[at].as_chunks::<8>();
+            for ((sum, w), x) in sums.iter_mut().zip(weights).zip(x) {
+                for ((sum, w), x) in sum.iter_mut().zip(w).zip(x) {
+                    *sum = A::fused(*w, *x, *sum);
+                }
+            }
+        }
+    }
+    let mut out = [0.0; N];
+    for ((out, sums), row) in out.iter_mut().zip(&sums).zip(rows) {
+        let last = rest.iter().zip(&row[whole.len() * 32..]);
+        *out = last.fold(all(sums), |sum, (w, x)| A::fused(*w, *x, sum));
+    }
+    out
 }
 
 /// The same of weights in blocks, each with its scale.
