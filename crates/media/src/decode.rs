@@ -56,6 +56,19 @@ pub struct Decoded {
     pub complaint: String,
 }
 
+impl Decoded {
+    /// Length of the film, seconds: as the file says, or to the last frame's end where that is later. A file that broke off still says how
+    /// long it was: where ffmpeg complained, the film ends with its last frame.
+    pub fn length_s(&self, footage: &Footage) -> f64 {
+        let frames = 1.5 / footage.video.frame_rate.value().max(1.0);
+        match footage.kind {
+            FootageKind::Picture => footage.duration_s,
+            FootageKind::Video if !self.complaint.is_empty() && self.end_s + frames < footage.duration_s => self.end_s,
+            FootageKind::Video => footage.duration_s.max(self.end_s),
+        }
+    }
+}
+
 /// Size of the analysed frames of `footage`: even, upright, square pixels, never larger than the film.
 pub fn analysis_size(footage: &Footage, options: DecodeOptions) -> (u32, u32) {
     let (w, h) = (footage.video.display_width.max(1), footage.video.display_height.max(1));

@@ -119,6 +119,12 @@ impl Work<'_> {
         if !seen.complaint.is_empty() {
             self.told
                 .push(format!("note: ffmpeg complained while decoding: {}", seen.complaint));
+            let (ends, promised) = (seen.sighting.duration_s, opened.footage.duration_s);
+            if ends < promised {
+                self.told.push(format!(
+                    "note: the picture breaks off at {ends:.2} s of the {promised:.2} s that the file says it has, and the film ends there"
+                ));
+            }
         }
         let folder = self.frames(&opened, &seen)?;
         if let Some(path) = &deliver.filmstrip {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
-use synchresis_cue::{FootageKind, Sample, Sighting, round_to};
+use synchresis_cue::{Sample, Sighting, round_to};
 use synchresis_media::{DecodeOptions, decode_frames};
 use synchresis_picture::sight::{Matrix, Watcher};
 
@@ -19,7 +19,7 @@ use crate::timeline::Thumbnail;
 use crate::world::World;
 
 /// Version of what is seen.
-const SIGHTING: u32 = 3;
+const SIGHTING: u32 = 4;
 const FILMSTRIP: &str = "filmstrip";
 
 /// What the decoding pass gave.
@@ -88,10 +88,7 @@ pub(crate) fn run(
             if let Some(error) = broken {
                 return Err(error.into());
             }
-            let length = match footage.kind {
-                FootageKind::Picture => footage.duration_s,
-                FootageKind::Video => footage.duration_s.max(decoded.end_s),
-            };
+            let length = decoded.length_s(footage);
             keep_strip(&watcher, decoded.complaint, &strip_key, world).map_err(StudioError::cache)?;
             Ok(watcher.finish(length))
         })?;

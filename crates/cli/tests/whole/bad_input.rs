@@ -34,6 +34,30 @@ fn a_bad_input_is_taken_or_told_badly() {
 }
 
 #[test]
+fn music_plays_on_where_the_picture_breaks_off() {
+    let bench = Bench::new();
+    bench.cuts("whole.mkv", 6, 1.0, 25);
+    bench.ffmpeg("-i whole.mkv -c copy -movflags faststart whole.mp4");
+    for name in ["mkv", "mp4"] {
+        let whole = fs::read(bench.path(&format!("whole.{name}"))).expect("reads");
+        let broken = format!("broken.{name}");
+        fs::write(bench.path(&broken), &whole[..whole.len() * 3 / 5]).expect("writes");
+        let film = format!("{name}.film.mp4");
+        let run = bench.good(&["score", &broken, "-o", &film]);
+        assert!(run.err.contains("breaks off"), "{}", run.err);
+        let length = |kind: &str| -> f64 {
+            let length = bench.probe(&film, &format!("-select_streams {kind} -show_entries stream=duration"));
+            length.trim().parse().expect("a number")
+        };
+        let (picture, sound) = (length("v"), length("a"));
+        assert!(
+            (1.0..5.5).contains(&picture) && (picture - sound).abs() < 0.05,
+            "{picture} s, {sound} s"
+        );
+    }
+}
+
+#[test]
 fn a_playlist_named_mp4_reads_another_file() {
     let bench = Bench::new();
     bench.cuts("secret.ts", 1, 1.0, 25);

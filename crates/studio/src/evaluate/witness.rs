@@ -215,7 +215,7 @@ pub(crate) fn witness(video: &Path, audio: Option<&Path>, world: &dyn World) -> 
         return Err(error.into());
     }
     let strip = Strip::new(&watcher.thumbnails());
-    let sighting = watcher.finish(footage.duration_s.max(decoded.end_s));
+    let sighting = watcher.finish(decoded.length_s(&footage));
     world.begin("listening");
     let mut ears = OnsetDetector::new(SAMPLE_RATE, 2);
     let options = AudioOptions {
