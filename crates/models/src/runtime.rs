@@ -125,6 +125,16 @@ impl Runtime {
         }
     }
 
+    /// Whose operators compute linear layers of a model that takes a few dozen rows at a time: over weights as they lie for few runs, over
+    /// packed ones for many, which are ONNX Runtime's.
+    pub(crate) fn layers(&self) -> Operators {
+        if self.packs {
+            Operators::Library
+        } else {
+            self.operators()
+        }
+    }
+
     /// Whether weights are computed with where the file is mapped, so that nothing is copied when a session is built.
     pub(crate) fn maps(&self) -> bool {
         self.device == Device::Cpu

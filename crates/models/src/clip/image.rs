@@ -54,7 +54,7 @@ impl ClipImage {
         };
         let projected = checkpoint.has("visual_projection.");
         let net = runtime.session(
-            &graph(&checkpoint, &config, at, projected, runtime.operators())?,
+            &graph(&checkpoint, &config, at, projected, runtime.layers())?,
             &checkpoint,
         )?;
         Ok(Self {

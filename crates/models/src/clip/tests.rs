@@ -88,7 +88,7 @@ fn both_towers_differ_from_transformers() {
 fn towers_of_a_pipeline_differ_from_transformers() {
     let fixture = Fixture::open("clip/said.safetensors");
     let texts = folder("text.json", |folder, wanted| text_of(folder, wanted, "text_model."));
-    let mut text = ClipText::load(texts.path(), &runtime()).expect("loads");
+    let mut text = ClipText::load(texts.path(), &runtime().for_few_runs()).expect("loads");
     assert_eq!((text.width(), text.longest()), (48, 24));
     agrees(
         &text.run(&integers(&fixture, "legacy"), 4, None).expect("runs"),
@@ -96,7 +96,7 @@ fn towers_of_a_pipeline_differ_from_transformers() {
         "text",
     );
     let pictures = folder("image.json", |folder, wanted| image_of(folder, wanted, "vision_model."));
-    let mut image = ClipImage::load(pictures.path(), &runtime()).expect("loads");
+    let mut image = ClipImage::load(pictures.path(), &runtime().for_few_runs()).expect("loads");
     agrees(&image.look(&photo("clip", 90, 61)).expect("runs"), &fixture, "image");
 }
 

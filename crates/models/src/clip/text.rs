@@ -42,7 +42,7 @@ impl ClipText {
         };
         let projected = checkpoint.has("text_projection.");
         let net = runtime.session(
-            &graph(&checkpoint, &config, at, projected, runtime.operators())?,
+            &graph(&checkpoint, &config, at, projected, runtime.layers())?,
             &checkpoint,
         )?;
         Ok(Self { net, config })
