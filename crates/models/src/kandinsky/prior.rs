@@ -6,7 +6,7 @@ use std::path::Path;
 use synchresis_cue::Watch;
 
 use super::ancestral::Ancestral;
-use super::transformer::{Config, Read, Transformer};
+use super::transformer::{Config, MODEL, Read, Transformer};
 use crate::checkpoint::Checkpoint;
 use crate::clip::{ClipImage, ClipText, Preparation};
 use crate::error::ModelError;
@@ -15,8 +15,6 @@ use crate::part::Part;
 use crate::runtime::{Runtime, Tensor};
 use crate::tokens::{Length, Tokens};
 use crate::torch_random::TorchRandom;
-
-pub(super) const MODEL: &str = "Kandinsky's prior";
 
 /// An image's place among CLIP's embeddings.
 type Embedding = Vec<f32>;

@@ -14,8 +14,8 @@ use crate::kernels::After;
 use crate::onnx::{Dim, Element};
 use crate::runtime::{Feed, Kept, Net, Runtime};
 
-use super::prior::MODEL;
-
+/// Whose it is.
+pub(super) const MODEL: &str = "Kandinsky's prior";
 const EPSILON: f32 = 1e-5;
 /// What the mask adds where a token may not be seen.
 const HIDDEN: f32 = -10_000.0;

@@ -119,7 +119,12 @@ impl Layer<'_> {
             spread(self.to.div_ceil(each), &|piece| {
                 let columns = (piece * each, ((piece + 1) * each).min(self.to));
                 widest(Few {
-                    layer: self,
+                    x: self.x,
+                    from: self.from,
+                    to: self.to,
+                    weights: self.weights,
+                    bias: self.bias,
+                    after: self.after,
                     columns,
                     out: &out,
                 });
