@@ -5,6 +5,9 @@ use super::lanes::{Arithmetic, Work};
 use super::shared::Shared;
 use super::weights::{Weights, along_rows};
 
+/// How many rows of weights before they are wanted memory is asked for them, where one row is multiplied and nothing else is waited for.
+const AHEAD: usize = 2;
+
 /// A few rows times some of the weights, each of which is read once.
 pub(super) struct Few<'a> {
     /// Rows × from.
@@ -26,6 +29,9 @@ impl Work for Few<'_> {
         let all = self.x.len() / self.from.max(1);
         if all == 1 {
             for column in self.columns.0..self.columns.1 {
+                if column + AHEAD < self.columns.1 {
+                    self.weights.fetch(column + AHEAD, self.from, 0, self.from);
+                }
                 self.tell::<A>(0, column, self.weights.times::<A>(column, rows(0)));
             }
             return;

@@ -6,7 +6,7 @@ use ort::Result;
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput, ShapeInferenceContext,
 };
-use ort::value::{TensorElementType, ValueType};
+use ort::value::{SymbolicDimensions, TensorElementType, ValueType};
 
 use super::after::After;
 use super::dense;
@@ -62,15 +62,20 @@ impl Operator for Linear {
         else {
             return Ok(());
         };
-        let (mut shape, names) = (shape.to_vec(), dimension_symbols.clone());
-        let made = match context.attr::<i64>("taps")? {
-            0 => shape.last_mut(),
-            _ => shape.get_mut(1),
+        let mut shape = shape.to_vec();
+        let place = match context.attr::<i64>("taps")? {
+            0 => shape.len().saturating_sub(1),
+            _ => 1,
         };
-        match made {
+        match shape.get_mut(place) {
             Some(made) => *made = context.attr::<i64>("to")?,
             None => return Ok(()),
         }
+        // What it was called has another length.
+        let names = dimension_symbols.iter().enumerate();
+        let names: SymbolicDimensions = names
+            .map(|(at, name)| if at == place { String::new() } else { name.clone() })
+            .collect();
         if !named(&shape, &names) {
             return Ok(());
         }
