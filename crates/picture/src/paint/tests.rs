@@ -355,6 +355,28 @@ fn a_beat_at_the_last_bound_is_taken_for_the_next() {
     assert_eq!(board.sections.len(), 12);
 }
 
+#[test]
+fn an_artwork_whose_pixels_meet_the_frames_breaks_the_resampler() {
+    // 2 × 8 on 40 × 50 was one of them.
+    for (w, h) in (1u32..9).flat_map(|w| (1u32..9).map(move |h| (w, h))) {
+        let art = picture(0, w, h);
+        let options = FilmOptions {
+            size: (40, 50),
+            fps: Rational { num: 1, den: 1 },
+            ..FilmOptions::default()
+        };
+        let board = storyboard(
+            &Heard::default(),
+            &[art.info().clone()],
+            &options,
+            &GenreTable::default(),
+        );
+        let painter = Painter::new(&board, vec![art]).expect("paints");
+        let mut frame = vec![0; painter.frame_bytes()];
+        painter.frame(0, &mut frame).expect("painted");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
