@@ -20,7 +20,7 @@ use crate::tell;
 use crate::world::World;
 
 /// Version of what the engines say.
-const DESCRIBED: u32 = 2;
+const DESCRIBED: u32 = 3;
 /// Version of how weights lie in 8 bits.
 const EIGHT_BITS: u32 = 1;
 
