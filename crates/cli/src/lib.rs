@@ -110,27 +110,33 @@ fn run(cli: Cli) -> Result<(), Failure> {
         _ => logging::begin(&cli.place),
     }
     let place = place::Place::open(&cli.place)?;
+    carry_out(cli, &place)?;
+    place.say_what_was_lost();
+    Ok(())
+}
+
+fn carry_out(cli: Cli, place: &place::Place) -> Result<(), Failure> {
     match cli.command {
-        Command::Score(args) => score::run(&args, &place),
-        Command::Frames(args) => stage::run(Stage::Frames, &args, &place),
-        Command::Objects(args) => stage::run(Stage::Objects, &args, &place),
-        Command::Select(args) => stage::run(Stage::Select, &args, &place),
-        Command::Describe(args) => stage::describe(&args, &place),
-        Command::Prompt(args) => stage::run(Stage::Prompt, &args, &place),
-        Command::Generate(args) => generate::run(&args, &place),
-        Command::Render(args) => stage::run(Stage::Render, &args, &place),
-        Command::Mix(args) => stage::run(Stage::Mix, &args, &place),
-        Command::Mux(args) => stage::run(Stage::Mux, &args, &place),
-        Command::Film(args) => film::run(&args, &place),
-        Command::Paint(args) => paint::run(&args, &place),
-        Command::Evaluate(args) => evaluate::run(&args, &place),
-        Command::Compare(args) => compare::run(&args, &place),
+        Command::Score(args) => score::run(&args, place),
+        Command::Frames(args) => stage::run(Stage::Frames, &args, place),
+        Command::Objects(args) => stage::run(Stage::Objects, &args, place),
+        Command::Select(args) => stage::run(Stage::Select, &args, place),
+        Command::Describe(args) => stage::describe(&args, place),
+        Command::Prompt(args) => stage::run(Stage::Prompt, &args, place),
+        Command::Generate(args) => generate::run(&args, place),
+        Command::Render(args) => stage::run(Stage::Render, &args, place),
+        Command::Mix(args) => stage::run(Stage::Mix, &args, place),
+        Command::Mux(args) => stage::run(Stage::Mux, &args, place),
+        Command::Film(args) => film::run(&args, place),
+        Command::Paint(args) => paint::run(&args, place),
+        Command::Evaluate(args) => evaluate::run(&args, place),
+        Command::Compare(args) => compare::run(&args, place),
         #[cfg(feature = "server")]
-        Command::Serve(args) => serve::serve(&args, &place, &cli.place),
+        Command::Serve(args) => serve::serve(&args, place, &cli.place),
         #[cfg(feature = "server")]
-        Command::Worker(args) => serve::work(&args, &place, &cli.place),
+        Command::Worker(args) => serve::work(&args, place, &cli.place),
         Command::Styles(args) => styles::run(&args),
-        Command::Models(args) => models::run(&args, &place),
-        Command::Doctor => doctor::run(&place),
+        Command::Models(args) => models::run(&args, place),
+        Command::Doctor => doctor::run(place),
     }
 }

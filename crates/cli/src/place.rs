@@ -243,6 +243,14 @@ impl Place {
         self.bar.reset();
     }
 
+    /// Tells that results could not be kept; what was asked for was made all the same.
+    pub(crate) fn say_what_was_lost(&self) {
+        if let Some(lost) = self.cache.lost().filter(|_| !self.quiet) {
+            self.clear();
+            let _ = writeln!(std::io::stderr(), "{lost}");
+        }
+    }
+
     /// Whether the person wants to hear of errors alone.
     pub(crate) fn quiet(&self) -> bool {
         self.quiet

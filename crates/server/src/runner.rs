@@ -169,6 +169,9 @@ impl Runner {
         let watching = tokio::spawn(Arc::clone(self).watch(job.id.clone(), job.attempts, Arc::clone(&desk)));
         let outcome = self.carry_out(job, &desk).await;
         desk.finish();
+        if let Some(lost) = self.shop.cache().lost() {
+            tracing::warn!(parent: &span, "{lost}");
+        }
         let stop = watching.await.ok().flatten();
         let seconds = began.elapsed().as_secs_f64();
         match (outcome, stop) {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -34,6 +35,7 @@ impl Key {
 pub struct Cache {
     root: PathBuf,
     limit_bytes: u64,
+    lost: Mutex<Option<io::Error>>,
 }
 
 /// Unfinished files older than this belong to nobody any more.
@@ -49,6 +51,7 @@ impl Cache {
         Ok(Self {
             root: root.to_owned(),
             limit_bytes,
+            lost: Mutex::new(None),
         })
     }
 
@@ -68,6 +71,31 @@ impl Cache {
         let value = serde_json::from_slice(&bytes).ok()?;
         touch(&path);
         Some(value)
+    }
+
+    /// Keeps `value`, which its maker still holds, as what `stage` made for `key`; where that fails, the next run
+    /// makes it again, and [`Cache::lost`] says so.
+    pub fn remember(&self, stage: &str, key: &Key, value: &impl Serialize) {
+        if let Err(error) = self.put_json(stage, key, value) {
+            self.lose(error);
+        }
+    }
+
+    /// A result that nobody waits for could not be kept.
+    pub fn lose(&self, why: io::Error) {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(why);
+    }
+
+    /// A sentence for the person if results could not be kept since this was asked last.
+    pub fn lost(&self) -> Option<String> {
+        let why = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let root = self.root.display();
+        Some(format!(
+            "cache: not all was kept in {root} ({why}): what is missing will be made again when it is next asked for\nhint: free some space, or choose another folder with --cache-dir"
+        ))
     }
 
     /// Keeps `value` as what `stage` made for `key`.

@@ -83,10 +83,7 @@ pub(crate) fn captions(song: &Path, given: Option<&Path>, world: &dyn World) -> 
             .collect(),
     };
     if known.is_some() {
-        world
-            .cache()
-            .put_json("captions", &key, &captions)
-            .map_err(StudioError::cache)?;
+        world.cache().remember("captions", &key, &captions);
     }
     Ok(captions)
 }

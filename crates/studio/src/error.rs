@@ -137,6 +137,8 @@ impl StudioError {
             | Self::Cancelled => 130,
             Self::Composer(_) | Self::Brief(_) | Self::Option { .. } => 2,
             Self::NoEngine { .. } => 4,
+            // Scratch files of ours: a full disk, not a bad input.
+            Self::Sound(SoundError::Write { .. } | SoundError::Read { .. }) => 1,
             Self::Sound(_) | Self::Picture(_) | Self::Document(_) | Self::Model(_) => 3,
             Self::File { why, .. } if why.kind() == io::ErrorKind::StorageFull => 1,
             Self::File { .. } => 2,

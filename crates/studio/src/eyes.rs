@@ -273,10 +273,7 @@ pub(crate) fn select(
                 medoids(&distances, 1),
                 medoids(&distances, brief.moments.max(1) as usize),
             ];
-            world
-                .cache()
-                .put_json("moments", &key, &telling)
-                .map_err(StudioError::cache)?;
+            world.cache().remember("moments", &key, &telling);
             telling
         }
     };

@@ -269,7 +269,7 @@ fn make(ledger: &mut Ledger, order: &FilmOrder, world: &dyn World) -> Result<Vec
             }
             let sync = crate::evaluate::of_film(ledger, &order.output, order.brief.seed, world)?;
             if known {
-                keep(&order.output, &key, &container, &sync, world)?;
+                keep(&order.output, &key, &container, &sync, world);
             }
             ("made", sync)
         }
@@ -348,14 +348,16 @@ fn names(paths: &[PathBuf]) -> Vec<Option<String>> {
 }
 
 /// Keeps a film that was made, so that the same command takes no time again.
-fn keep(film: &Path, key: &Key, container: &str, sync: &Sync, world: &dyn World) -> Result<(), StudioError> {
+fn keep(film: &Path, key: &Key, container: &str, sync: &Sync, world: &dyn World) {
     let copy = || -> std::io::Result<()> {
         let mut pending = world.cache().create("film", key, container)?;
         std::io::copy(&mut std::fs::File::open(film)?, pending.file())?;
         pending.keep()?;
         world.cache().put_json("film-judged", key, sync)
     };
-    copy().map_err(StudioError::cache)
+    if let Err(error) = copy() {
+        world.cache().lose(error);
+    }
 }
 
 /// Puts a film that was kept under its name, whole or not at all.
@@ -459,10 +461,7 @@ fn hear(
             gallery.open(world)?;
             world.begin("listening");
             let listened = listen::run(&order.song, fps, world)?;
-            world
-                .cache()
-                .put_json("listened", &key, &listened)
-                .map_err(StudioError::cache)?;
+            world.cache().remember("listened", &key, &listened);
             listened
         }
     };

@@ -83,10 +83,7 @@ impl Ledger {
         } else {
             world.check()?;
             let made = make()?;
-            world
-                .cache()
-                .put_json(S::NAME, &key, &made)
-                .map_err(StudioError::cache)?;
+            world.cache().remember(S::NAME, &key, &made);
             (made, "made")
         };
         self.document.put(&section)?;

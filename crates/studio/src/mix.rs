@@ -345,7 +345,7 @@ fn make(
         peaks,
         silent,
     };
-    cache.put_json("mixed", &key, &heard).map_err(StudioError::cache)?;
+    cache.remember("mixed", &key, &heard);
     if silent {
         return Ok((heard, None));
     }

@@ -167,10 +167,7 @@ pub(crate) fn run(
             key: key.as_str().to_owned(),
             section: section.clone(),
         };
-        world
-            .cache()
-            .put_json(FILM, &identity, &written)
-            .map_err(StudioError::cache)?;
+        world.cache().remember(FILM, &identity, &written);
     }
     ledger.put(&section)?;
     ledger.note::<VideoReconstruction>(&key, world.seconds() - began, "made");

@@ -107,10 +107,7 @@ impl Opened {
             content: self.content.clone(),
             token: Some(token.clone()),
         };
-        world
-            .cache()
-            .put_json(KNOWN, &self.identity, &known)
-            .map_err(StudioError::cache)?;
+        world.cache().remember(KNOWN, &self.identity, &known);
         Ok(token)
     }
 }

@@ -116,6 +116,39 @@ fn an_output_that_cannot_be_written_fails_late_or_badly() {
 }
 
 #[test]
+fn a_film_that_was_made_is_lost_because_the_cache_takes_no_more() {
+    let bench = Bench::new();
+    bench.cuts("clip.mp4", 3, 1.0, 25);
+    bench.ffmpeg("-f lavfi -i testsrc2=s=64x64 -frames:v 1 art.png");
+    bench.ffmpeg("-f lavfi -i sine=f=330:d=2 song.wav");
+    let score = ["score", "clip.mp4", "-o", "scored.mp4", "--force"];
+    let film = [
+        "film", "song.wav", "art.png", "-o", "film.mp4", "--size", "64x64", "--fps", "10", "--force",
+    ];
+    bench.good(&score);
+    bench.good(&film);
+    // Folders where results want to lie: nothing can be put under their names, whoever asks.
+    let cache = bench.work().with_file_name("cache").join("synchresis");
+    for entry in fs::read_dir(&cache).expect("a cache") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let told = path.extension().is_some_and(|e| e == "json") && !name.starts_with("filmstrip-");
+        if told || name.starts_with("film-") {
+            fs::remove_file(&path).expect("removes");
+            fs::create_dir(&path).expect("makes");
+            fs::write(path.join("in the way"), "").expect("writes");
+        }
+    }
+    for (command, made) in [(&score[..], "scored.mp4"), (&film, "film.mp4")] {
+        let before = fs::read(bench.path(made)).expect("reads");
+        fs::remove_file(bench.path(made)).expect("removes");
+        let run = bench.good(command);
+        assert!(run.err.contains("cache: not all was kept"), "{}", run.err);
+        assert_eq!(fs::read(bench.path(made)).expect("reads"), before, "{made}");
+    }
+}
+
+#[test]
 fn a_missing_ffmpeg_is_told_without_a_way_to_get_it() {
     let bench = Bench::new();
     fs::write(bench.path("clip.mp4"), "x").expect("writes");

@@ -237,10 +237,7 @@ pub(crate) fn witness(video: &Path, audio: Option<&Path>, world: &dyn World) -> 
         events,
         strip,
     };
-    world
-        .cache()
-        .put_json("witnessed", &key, &witnessed)
-        .map_err(StudioError::cache)?;
+    world.cache().remember("witnessed", &key, &witnessed);
     Ok(witnessed)
 }
 
@@ -299,9 +296,6 @@ pub(crate) fn rhythmic(
         changes: counted.map(|_| changes),
         mel: eyes.finish(),
     };
-    world
-        .cache()
-        .put_json("rhythm", &key, &rhythmic)
-        .map_err(StudioError::cache)?;
+    world.cache().remember("rhythm", &key, &rhythmic);
     Ok(rhythmic)
 }
