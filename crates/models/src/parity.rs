@@ -221,10 +221,10 @@ fn yolov9_t_differs_from_the_reference() {
 #[test]
 #[ignore = "seconds: make test-all"]
 fn a_larger_yolov9_differs_from_the_reference() {
-    for (size, name) in [(Size::S, "s"), (Size::M, "m"), (Size::C, "c"), (Size::E, "e")] {
-        // Random weights this deep amplify rounding: in single precision the reference itself is up to 7.4e-5 off what it
-        // computes in double.
-        heads_agree(size, name, 2e-4);
+    // The random weights of s amplify rounding: in single precision the reference itself is up to 7.4e-5 off what it computes in double.
+    heads_agree(Size::S, "s", 2e-4);
+    for (size, name) in [(Size::M, "m"), (Size::C, "c"), (Size::E, "e")] {
+        heads_agree(size, name, 1e-4);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Convolutions of 3 × 3 by Winograd's way, F(4 × 4, 3 × 3): a tile of 4 × 4 results takes 36 products where it would take 144
-//! (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015; the points 0, ±1, ±2 and ∞).
+//! (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015). The points are 0, ±√½, ±√2 and ∞: their results are half as
+//! far off as those of the usual 0, ±1, ±2 and ∞, and the numbers that stand between are as few.
 
 use super::lanes::{Arithmetic, Octet, each};
 
@@ -10,33 +11,25 @@ pub(super) const REACH: usize = 6;
 /// Products of a tile.
 pub(super) const POINTS: usize = REACH * REACH;
 
+/// √½ and √2, the points but 0 and ∞, with both signs.
+const NEAR: f32 = std::f32::consts::FRAC_1_SQRT_2;
+const FAR: f32 = std::f32::consts::SQRT_2;
+
 /// One side of the way in: what six neighbours are at the six points.
 #[inline(always)]
 fn to_points<A: Arithmetic>(d: [Octet; REACH]) -> [Octet; REACH] {
-    let even = |a: f32, b: f32, lane: usize| {
-        // d[4] + a·d[2] at ±1 and ±2, and its odd companion.
-        (A::fused(a, d[2][lane], d[4][lane]), A::fused(b, d[1][lane], d[3][lane]))
+    // At a point and its opposite; the square of the other two is `other`.
+    let pair = |point: f32, other: f32| {
+        let even = each(|n| A::fused(-other, d[2][n], d[4][n]));
+        let odd = each(|n| A::fused(-other, d[1][n], d[3][n]));
+        [
+            each(|n| A::fused(point, odd[n], even[n])),
+            each(|n| A::fused(point, -odd[n], even[n])),
+        ]
     };
-    [
-        each(|n| A::fused(4.0, d[0][n], A::fused(-5.0, d[2][n], d[4][n]))),
-        each(|n| {
-            let (e, o) = even(-4.0, -4.0, n);
-            e + o
-        }),
-        each(|n| {
-            let (e, o) = even(-4.0, -4.0, n);
-            e - o
-        }),
-        each(|n| {
-            let (e, o) = even(-1.0, -1.0, n);
-            A::fused(2.0, o, e)
-        }),
-        each(|n| {
-            let (e, o) = even(-1.0, -1.0, n);
-            A::fused(-2.0, o, e)
-        }),
-        each(|n| A::fused(4.0, d[1][n], A::fused(-5.0, d[3][n], d[5][n]))),
-    ]
+    let end = |from: usize| each(|n| A::fused(-2.5, d[from + 2][n], d[from][n] + d[from + 4][n]));
+    let ([near, near_below], [far, far_below]) = (pair(NEAR, 2.0), pair(FAR, 0.5));
+    [end(0), near, near_below, far, far_below, end(1)]
 }
 
 /// One side of the way out: four results from what six points say.
@@ -46,9 +39,9 @@ fn from_points<A: Arithmetic>(m: [Octet; REACH]) -> [Octet; TILE] {
     let far = |n: usize| (m[3][n] + m[4][n], m[3][n] - m[4][n]);
     [
         each(|n| m[0][n] + near(n).0 + far(n).0),
-        each(|n| A::fused(2.0, far(n).1, near(n).1)),
-        each(|n| A::fused(4.0, far(n).0, near(n).0)),
-        each(|n| A::fused(8.0, far(n).1, near(n).1) + m[5][n]),
+        each(|n| A::fused(2.0, far(n).1, near(n).1) * NEAR),
+        each(|n| A::fused(2.0, far(n).0, near(n).0 * 0.5)),
+        each(|n| A::fused(NEAR / 2.0, A::fused(8.0, far(n).1, near(n).1), m[5][n])),
     ]
 }
 
@@ -92,13 +85,15 @@ pub(super) fn points_to_tiles<A: Arithmetic>(m: impl Fn(usize) -> Octet, mut out
 #[inline(always)]
 pub(super) fn kernels_to_points<A: Arithmetic>(kernels: &[Octet; 9], mut out: impl FnMut(usize, Octet)) {
     let side = |g: [Octet; 3]| -> [Octet; REACH] {
-        let (near, far) = (|n: usize| g[0][n] + g[2][n], |n: usize| A::fused(4.0, g[2][n], g[0][n]));
+        let at = |point: f32, square: f32, share: f32| {
+            each(|n| A::fused(point, g[1][n], A::fused(square, g[2][n], g[0][n])) * share)
+        };
         [
-            each(|n| g[0][n] * 0.25),
-            each(|n| (near(n) + g[1][n]) * (-1.0 / 6.0)),
-            each(|n| (near(n) - g[1][n]) * (-1.0 / 6.0)),
-            each(|n| A::fused(2.0, g[1][n], far(n)) * (1.0 / 24.0)),
-            each(|n| A::fused(-2.0, g[1][n], far(n)) * (1.0 / 24.0)),
+            g[0],
+            at(NEAR, 0.5, -2.0 / 3.0),
+            at(-NEAR, 0.5, -2.0 / 3.0),
+            at(FAR, 2.0, 1.0 / 6.0),
+            at(-FAR, 2.0, 1.0 / 6.0),
             g[2],
         ]
     };

@@ -20,7 +20,7 @@ use crate::sections::{Candidate, Drawing, Licence, PromptCombiner};
 use crate::world::World;
 
 /// Version of what is drawn and how it is fitted to the film.
-pub(super) const DRAWN: u32 = 5;
+pub(super) const DRAWN: u32 = 6;
 pub(super) const MUSIC: &str = "drawn-music";
 
 /// Mean level that what is drawn is brought to before the mix, about the composer's.

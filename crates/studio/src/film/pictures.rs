@@ -20,7 +20,7 @@ use super::{FilmOrder, LONGEST, artwork, names};
 
 /// Versions of the plan and of the pictures.
 const PLAN: u32 = 1;
-const PICTURE: u32 = 4;
+const PICTURE: u32 = 5;
 
 /// The seed's weights: words beside artworks; with a style the words count nothing.
 const WORDS: f32 = 0.3;
