@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::MODEL;
 use crate::checkpoint::Weights;
 use crate::error::ModelError;
-use crate::graph::{Attention, Conv1d, Finished, Graph, Heads, Value};
+use crate::graph::{Attention, Conv1d, Finished, Graph, Heads, Operators, Past, Value};
 use crate::onnx::{Dim, Element};
 
 /// Positions begin at this row of their table.
@@ -145,8 +145,8 @@ fn projections(at: &str) -> [String; 4] {
     ["q_proj", "k_proj", "v_proj", "out_proj"].map(|part| format!("{at}.{part}"))
 }
 
-/// Decibels (windows × bands × frames) to what the decoder asks: for each of its layers keys and values, windows × heads × frames ×
-/// width of a head; the encoder's last hidden state before them.
+/// Decibels (windows × bands × frames) to what the decoder asks: for each of its layers keys and values, windows × frames × width; the
+/// encoder's last hidden state before them.
 pub(crate) fn encoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, ModelError> {
     let mut g = Graph::new(MODEL, weights);
     let width = sizes.width;
@@ -190,9 +190,6 @@ pub(crate) fn encoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, 
         for part in ["k", "v"] {
             let name = format!("bart.model.decoder.layers.{i}.encoder_attn.{part}_proj");
             let y = g.linear(&x, &name, (width, width), true)?;
-            let heads = sizes.decoder.heads as i64;
-            let y = g.reshape(&y, &[0, 0, heads, width as i64 / heads]);
-            let y = g.transpose(&y, &[0, 2, 1, 3]);
             g.output(&format!("{part}{i}"), &y);
         }
     }
@@ -211,32 +208,26 @@ fn feed_forward(g: &mut Graph<'_>, x: &Value, at: &str, (width, inner): (usize, 
     added(g, x, &y, &format!("{at}.final_layer_norm"), width)
 }
 
-/// One token further. Into it go `ids` (rows: windows × beams), `position` (1), `parents` (which row of the step before each row goes
-/// on from), for each layer the keys and values of the tokens before (rows × heads × tokens × width of a head) and of the encoder. Out
-/// come logits and log probabilities (rows × vocabulary), and keys and values with the new token's.
-pub(crate) fn decoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, ModelError> {
-    let mut g = Graph::new(MODEL, weights);
+/// One token further. Into it go `ids` (rows: windows × beams), `position` (1), for each layer the keys and values of the tokens before
+/// (places × width) and of the encoder, and `lines` (rows × tokens before): in which place each token before a row's is. Out come the new
+/// token's keys and values (rows × 1 × width), logits and log probabilities (rows × vocabulary).
+pub(crate) fn decoder(weights: &dyn Weights, sizes: &Sizes, by: Operators) -> Result<Finished, ModelError> {
+    let mut g = Graph::new(MODEL, weights).computed_by(by);
     let (width, heads) = (sizes.width, sizes.decoder.heads);
-    let head = width / heads;
     let ids = g.input("ids", Element::I64, &[Dim::Named("rows")]);
     let position = g.input("position", Element::I64, &[Dim::Known(1)]);
-    let parents = g.input("parents", Element::I64, &[Dim::Named("rows")]);
+    let lines = g.input("lines", Element::I64, &[Dim::Named("rows"), Dim::Named("before")]);
     let mut past = Vec::new();
     for i in 0..sizes.decoder.layers {
-        let mut one = |name: String, rows: &'static str, length: &'static str| {
-            let shape = [
-                Dim::Named(rows),
-                Dim::Known(heads),
-                Dim::Named(length),
-                Dim::Known(head),
-            ];
-            g.input(&name, Element::F32, &shape)
-        };
+        let (places, frames) = (
+            [Dim::Named("places"), Dim::Known(width)],
+            [Dim::Named("windows"), Dim::Named("frames"), Dim::Known(width)],
+        );
         past.push([
-            one(format!("past_k{i}"), "before", "tokens"),
-            one(format!("past_v{i}"), "before", "tokens"),
-            one(format!("cross_k{i}"), "windows", "frames"),
-            one(format!("cross_v{i}"), "windows", "frames"),
+            g.input(&format!("past_k{i}"), Element::F32, &places),
+            g.input(&format!("past_v{i}"), Element::F32, &places),
+            g.input(&format!("cross_k{i}"), Element::F32, &frames),
+            g.input(&format!("cross_v{i}"), Element::F32, &frames),
         ]);
     }
     let mut x = g.embedding(&ids, sizes.table, (sizes.vocabulary, width))?;
@@ -248,39 +239,36 @@ pub(crate) fn decoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, 
     let place = g.embedding(&row, "bart.model.decoder.embed_positions", (sizes.positions[1], width))?;
     let sum = g.add(&x, &place);
     let mut x = g.layer_norm(&sum, "bart.model.decoder.layernorm_embedding", width, EPSILON)?;
-    let scale = (head as f32).powf(-0.5);
     for (i, [past_k, past_v, cross_k, cross_v]) in past.iter().enumerate() {
         let at = format!("bart.model.decoder.layers.{i}");
         let linear =
             |g: &mut Graph<'_>, x: &Value, part: &str| g.linear(x, &format!("{at}.{part}"), (width, width), true);
-        // Itself: each row one token, so that heads lie as they are.
-        let apart = [0, heads as i64, 1, head as i64];
-        let q = linear(&mut g, &x, "self_attn.q_proj")?;
-        let q = g.scaled(&q, scale);
-        let q = g.reshape(&q, &apart);
-        let mut kept = Vec::new();
-        for (part, past) in [("k", past_k), ("v", past_v)] {
-            let new = linear(&mut g, &x, &format!("self_attn.{part}_proj"))?;
-            let new = g.reshape(&new, &apart);
-            let before = g.gather(past, &parents, 0);
-            let all = g.concat(&[&before, &new], 2);
-            g.output(&format!("{part}{i}"), &all);
-            kept.push(all);
+        // Itself: each row one token, after those that it goes on from.
+        let mut asked = Vec::new();
+        for part in ["q", "k", "v"] {
+            let y = linear(&mut g, &x, &format!("self_attn.{part}_proj"))?;
+            let y = g.unsqueeze(&y, &[1]);
+            if part != "q" {
+                g.output(&format!("{part}{i}"), &y);
+            }
+            asked.push(y);
         }
-        let y = answer(&mut g, &q, &kept[0], &kept[1]);
-        let y = g.reshape(&y, &[0, width as i64]);
+        let before = Past::Places {
+            keys: past_k,
+            values: past_v,
+            lines: &lines,
+        };
+        let y = g.attend_after((&asked[0], &asked[1], &asked[2]), heads, Some(before));
+        let y = g.reshape(&y, &[-1, width as i64]);
         let y = linear(&mut g, &y, "self_attn.out_proj")?;
         x = added(&mut g, &x, &y, &format!("{at}.self_attn_layer_norm"), width)?;
         // The sound: the beams of a window ask the same keys, one after the other.
         let q = linear(&mut g, &x, "encoder_attn.q_proj")?;
-        let q = g.scaled(&q, scale);
         let windows = g.lengths(cross_k, 0, 1);
-        let rest = g.ints(&[-1, heads as i64, head as i64]);
+        let rest = g.ints(&[-1, width as i64]);
         let by_window = g.concat(&[&windows, &rest], 0);
         let q = g.reshape_to(&q, &by_window);
-        let q = g.transpose(&q, &[0, 2, 1, 3]);
-        let y = answer(&mut g, &q, cross_k, cross_v);
-        let y = g.transpose(&y, &[0, 2, 1, 3]);
+        let y = g.attend_after((&q, cross_k, cross_v), heads, None);
         let y = g.reshape(&y, &[-1, width as i64]);
         let y = linear(&mut g, &y, "encoder_attn.out_proj")?;
         x = added(&mut g, &x, &y, &format!("{at}.encoder_attn_layer_norm"), width)?;
@@ -296,11 +284,4 @@ pub(crate) fn decoder(weights: &dyn Weights, sizes: &Sizes) -> Result<Finished, 
     let scores = g.op("LogSoftmax", &[&logits], &[("axis", crate::onnx::Attribute::Int(-1))]);
     g.output("scores", &scores);
     Ok(g.finish())
-}
-
-/// Scaled queries over keys and values, all × heads × … × width of a head.
-fn answer(g: &mut Graph<'_>, queries: &Value, keys: &Value, values: &Value) -> Value {
-    let alike = g.times_transposed(queries, keys);
-    let weights = g.softmax(&alike, -1);
-    g.matmul(&weights, values)
 }

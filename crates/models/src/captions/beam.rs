@@ -28,6 +28,9 @@ pub(crate) struct Search {
 /// What a score loses so that it is never chosen.
 const NEVER: f32 = -1.0e9;
 
+/// Tokens that are looked at together.
+const PART: usize = 64;
+
 /// One search under way.
 #[derive(Debug)]
 pub(crate) struct Beams<'s> {
@@ -79,7 +82,7 @@ impl<'s> Beams<'s> {
     }
 
     /// One token further, by log probabilities beams × vocabulary.
-    pub(crate) fn advance(&mut self, scores: &mut [f32], vocabulary: usize) {
+    pub(crate) fn advance(&mut self, scores: &[f32], vocabulary: usize) {
         let search = self.search;
         let beams = self.running.len();
         if self.over || vocabulary == 0 || scores.len() != beams * vocabulary {
@@ -88,18 +91,19 @@ impl<'s> Beams<'s> {
         }
         let length = self.running.first().map_or(0, |(_, tokens)| tokens.len());
         let mut best: Vec<Candidate> = Vec::with_capacity(2 * beams + 1);
-        for (beam, (row, (score, tokens))) in scores.chunks_exact_mut(vocabulary).zip(&self.running).enumerate() {
-            rule(search, tokens, row);
-            for (token, x) in row.iter().enumerate() {
-                keep(
-                    &mut best,
-                    2 * beams,
-                    Candidate {
-                        score: x + score,
-                        beam,
-                        token,
-                    },
-                );
+        for (beam, (row, (score, tokens))) in scores.chunks_exact(vocabulary).zip(&self.running).enumerate() {
+            let rule = Rule::of(search, tokens);
+            for (first, part) in row.chunks(PART).enumerate() {
+                // Most parts hold nothing that could be among the best, and no rule makes more of it.
+                let full = best.len() == 2 * beams && rule.forced.is_none();
+                if full && best.last().is_some_and(|worst| greatest(part) + score <= worst.score) {
+                    continue;
+                }
+                for (place, x) in part.iter().enumerate() {
+                    let token = first * PART + place;
+                    let score = rule.of_token(token, *x) + score;
+                    keep(&mut best, 2 * beams, Candidate { score, beam, token });
+                }
             }
         }
         let ends = |c: &Candidate| c.token as i64 == search.last || length + 1 >= search.max_length;
@@ -154,34 +158,53 @@ impl<'s> Beams<'s> {
     }
 }
 
-/// Takes from `row` what may not come after `tokens`.
-fn rule(search: &Search, tokens: &[i64], row: &mut [f32]) {
-    let n = search.no_repeat;
-    if n > 0 && tokens.len() + 1 >= n {
-        let recent = &tokens[tokens.len() + 1 - n..];
-        for run in tokens.windows(n).filter(|run| run.starts_with(recent)) {
-            let banned = run.last().and_then(|t| usize::try_from(*t).ok());
-            if let Some(x) = banned.and_then(|t| row.get_mut(t)) {
-                *x = f32::NEG_INFINITY;
-            }
+/// What may come after a sequence.
+struct Rule {
+    /// This and nothing else.
+    forced: Option<i64>,
+    never: Vec<i64>,
+}
+
+impl Rule {
+    fn of(search: &Search, tokens: &[i64]) -> Self {
+        let mut never = Vec::new();
+        let n = search.no_repeat;
+        if n > 0 && tokens.len() + 1 >= n {
+            let recent = &tokens[tokens.len() + 1 - n..];
+            let runs = tokens.windows(n).filter(|run| run.starts_with(recent));
+            never.extend(runs.filter_map(|run| run.last()));
+        }
+        if tokens.len() < search.min_length {
+            never.push(search.last);
+        }
+        let forced = match tokens.len() {
+            1 if search.forced_first.is_some() => search.forced_first,
+            n if n + 1 == search.max_length => search.forced_last,
+            _ => None,
+        };
+        Self { forced, never }
+    }
+
+    /// A token's log probability under it.
+    fn of_token(&self, token: usize, x: f32) -> f32 {
+        match self.forced {
+            Some(forced) if forced == token as i64 => 0.0,
+            Some(_) => f32::NEG_INFINITY,
+            None if self.never.contains(&(token as i64)) => f32::NEG_INFINITY,
+            None => x,
         }
     }
-    if tokens.len() < search.min_length
-        && let Some(x) = usize::try_from(search.last).ok().and_then(|t| row.get_mut(t))
-    {
-        *x = f32::NEG_INFINITY;
+}
+
+/// The greatest of them; what is no number does not count.
+fn greatest(part: &[f32]) -> f32 {
+    let (eights, rest) = part.as_chunks::<8>();
+    let greater = |a: f32, b: f32| if b > a { b } else { a };
+    let mut most = [f32::NEG_INFINITY; 8];
+    for eight in eights {
+        most = std::array::from_fn(|n| greater(most[n], eight[n]));
     }
-    let forced = match tokens.len() {
-        1 if search.forced_first.is_some() => search.forced_first,
-        n if n + 1 == search.max_length => search.forced_last,
-        _ => None,
-    };
-    if let Some(forced) = forced {
-        row.fill(f32::NEG_INFINITY);
-        if let Some(x) = usize::try_from(forced).ok().and_then(|t| row.get_mut(t)) {
-            *x = 0.0;
-        }
-    }
+    most.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| greater(a, *b))
 }
 
 /// Puts a candidate among the `most` best, which are in order; of equals the earlier stays first.
@@ -220,8 +243,8 @@ mod tests {
     fn found(search: &Search, follows: &[[f32; 4]; 4]) -> Vec<i64> {
         let mut beams = Beams::new(search);
         while !beams.over() {
-            let mut scores: Vec<f32> = beams.ends().flat_map(|t| follows[t as usize].map(f32::ln)).collect();
-            beams.advance(&mut scores, 4);
+            let scores: Vec<f32> = beams.ends().flat_map(|t| follows[t as usize].map(f32::ln)).collect();
+            beams.advance(&scores, 4);
         }
         beams.best()
     }

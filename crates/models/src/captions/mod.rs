@@ -74,7 +74,7 @@ impl LpMusicCaps {
             }
         })?;
         let encoder = runtime.session(&bart::encoder(&checkpoint, &sizes)?, &checkpoint)?;
-        let decoder = runtime.session(&bart::decoder(&checkpoint, &sizes)?, &checkpoint)?;
+        let decoder = runtime.session(&bart::decoder(&checkpoint, &sizes, runtime.operators())?, &checkpoint)?;
         Ok(Self {
             mel: Mel::new(sizes.bands),
             encoder,
@@ -138,24 +138,20 @@ impl LpMusicCaps {
         let vocabulary = self.sizes.vocabulary;
         let mut searches: Vec<Beams<'_>> = windows.iter().map(|_| Beams::new(search)).collect();
         let beams = search.beams.max(1);
-        let mut past = None;
-        let mut position = 0;
+        let mut memory = Memory::new(&self.sizes, windows.len() * beams, search.max_length);
         while searches.iter().any(|s| !s.over()) {
             watch.check()?;
             let ids: Vec<i64> = searches.iter().flat_map(Beams::ends).collect();
-            let parents: Vec<i64> = searches
-                .iter()
-                .enumerate()
-                .flat_map(|(w, s)| s.parents().iter().map(move |p| (w * beams + p) as i64))
-                .collect();
-            let (mut scores, now) = self.step(&ids, position, &parents, past.as_deref(), &asked)?;
-            past = Some(now);
-            for (search, rows) in searches.iter_mut().zip(scores.chunks_exact_mut(beams * vocabulary)) {
+            let parents = searches.iter().enumerate();
+            let parents = parents.flat_map(|(w, s)| s.parents().iter().map(move |p| w * beams + p));
+            memory.follow(&parents.collect::<Vec<_>>());
+            let [_, scores] = self.step(&ids, &mut memory, &asked)?;
+            let scores = scores.numbers(MODEL)?;
+            for (search, rows) in searches.iter_mut().zip(scores.chunks_exact(beams * vocabulary)) {
                 if !search.over() {
                     search.advance(rows, vocabulary);
                 }
             }
-            position += 1;
         }
         Ok(searches.into_iter().map(Beams::best).collect())
     }
@@ -169,51 +165,72 @@ impl LpMusicCaps {
         Ok(out.split_off(2.min(out.len())))
     }
 
-    /// One step: log probabilities, and the keys and values up to now.
-    fn step(
-        &mut self,
-        ids: &[i64],
-        position: i64,
-        parents: &[i64],
-        past: Option<&[Kept]>,
-        asked: &[Kept],
-    ) -> Result<(Vec<f32>, Vec<Kept>), ModelError> {
-        let mut out = self.stepped(ids, position, parents, past, asked)?;
-        let scores = out.pop().map(|s| s.tensor(MODEL)).transpose()?;
-        // The logits before them are for those who compare.
-        out.pop();
-        Ok((scores.map(|s| s.data).unwrap_or_default(), out))
-    }
-
-    fn stepped(
-        &mut self,
-        ids: &[i64],
-        position: i64,
-        parents: &[i64],
-        past: Option<&[Kept]>,
-        asked: &[Kept],
-    ) -> Result<Vec<Kept>, ModelError> {
-        let rows = [ids.len()];
-        let heads = self.sizes.decoder.heads;
-        let nothing = [ids.len(), heads, 0, self.sizes.width / heads];
-        let position = [position];
-        let mut feeds = vec![
-            ("ids".to_owned(), Feed::I64(&rows, ids)),
-            ("position".to_owned(), Feed::I64(&[1], &position)),
-            ("parents".to_owned(), Feed::I64(&rows, parents)),
-        ];
+    /// One token further for each row of `ids`: logits and log probabilities.
+    fn step(&mut self, ids: &[i64], memory: &mut Memory, asked: &[Kept]) -> Result<[Kept; 2], ModelError> {
+        let (rows, width) = (ids.len(), self.sizes.width);
+        let known = memory.position;
+        let (lines, before) = (memory.lines.concat(), [known * rows, width]);
+        let position = [known as i64];
         let names = |kind: &str| -> Vec<String> {
             let of = |i| [format!("{kind}_k{i}"), format!("{kind}_v{i}")];
             (0..self.sizes.decoder.layers).flat_map(of).collect()
         };
-        let (before, cross) = (names("past"), names("cross"));
-        let mut kept: Vec<(&str, &Kept)> = cross.iter().map(String::as_str).zip(asked).collect();
-        match past {
-            Some(past) => kept.extend(before.iter().map(String::as_str).zip(past)),
-            None => feeds.extend(before.into_iter().map(|name| (name, Feed::F32(&nothing, &[])))),
+        let (past, cross) = (names("past"), names("cross"));
+        let shapes = ([rows], [rows, known]);
+        let mut feeds = vec![
+            ("ids", Feed::I64(&shapes.0, ids)),
+            ("position", Feed::I64(&[1], &position)),
+            ("lines", Feed::I64(&shapes.1, &lines)),
+        ];
+        let lying = past.iter().zip(&memory.kept);
+        feeds.extend(lying.map(|(name, kept)| (name.as_str(), Feed::F32(&before, kept))));
+        let kept: Vec<(&str, &Kept)> = cross.iter().map(String::as_str).zip(asked).collect();
+        let mut out = self.decoder.run_kept(&feeds, &kept)?;
+        let said = out.split_off(memory.kept.len().min(out.len()));
+        for (kept, new) in memory.kept.iter_mut().zip(&out) {
+            kept.extend_from_slice(new.numbers(MODEL)?);
         }
-        let feeds: Vec<(&str, Feed<'_>)> = feeds.iter().map(|(name, feed)| (name.as_str(), *feed)).collect();
-        self.decoder.run_kept(&feeds, &kept)
+        memory.position += 1;
+        said.try_into().map_err(|_| ModelError::Run {
+            model: MODEL,
+            doing: "running it",
+            reason: "it says something else than words".to_owned(),
+        })
+    }
+}
+
+/// Keys and values of the tokens before, layer by layer: each step's rows after those of the step before, places that rows share.
+struct Memory {
+    kept: Vec<Vec<f32>>,
+    /// In which place each token of each row is.
+    lines: Vec<Vec<i64>>,
+    /// Tokens before.
+    position: usize,
+}
+
+impl Memory {
+    fn new(sizes: &Sizes, rows: usize, longest: usize) -> Self {
+        // Pages that nothing is written to take no memory.
+        let one = || Vec::with_capacity(longest * rows * sizes.width);
+        Self {
+            kept: (0..2 * sizes.decoder.layers).map(|_| one()).collect(),
+            lines: vec![Vec::new(); rows],
+            position: 0,
+        }
+    }
+
+    /// Each row goes on from that one of the step before.
+    fn follow(&mut self, parents: &[usize]) {
+        let Some(last) = self.position.checked_sub(1) else {
+            return;
+        };
+        let rows = self.lines.len();
+        let on = |parent: &usize| {
+            let mut line = self.lines.get(*parent).cloned().unwrap_or_default();
+            line.push((last * rows + parent) as i64);
+            line
+        };
+        self.lines = parents.iter().map(on).collect();
     }
 }
 

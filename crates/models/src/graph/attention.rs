@@ -36,41 +36,72 @@ pub(crate) struct Attention<'a> {
     pub(crate) heads: Heads,
 }
 
-/// Keys and values of what was read before, in a room of the caller's (1 × heads × room × width of a head), and how many are known (one 64-bit
-/// integer).
+/// Keys and values of what was read before, in memory of the caller's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Past<'v> {
-    pub(crate) keys: &'v Value,
-    pub(crate) values: &'v Value,
-    pub(crate) known: &'v Value,
+pub(crate) enum Past<'v> {
+    /// Of one alone, 1 × heads × room × width of a head, of which so many are known (one 64-bit integer). The last query sees all, the one before
+    /// it all but the last, and so on; `alone`: there is only that last one.
+    Room {
+        keys: &'v Value,
+        values: &'v Value,
+        known: &'v Value,
+        alone: bool,
+    },
+    /// Of several in places that they share, places × width: `lines` (N × tokens before, 64-bit integers) says in which each token of each is.
+    Places {
+        keys: &'v Value,
+        values: &'v Value,
+        lines: &'v Value,
+    },
 }
 
 impl Graph<'_> {
-    /// Attention by our operator, where keys and values have the width of the queries: over all, or after what was read before, where the last
-    /// query sees all, the one before it all but the last, and so on (`alone`: there is only that last one).
+    /// Attention by our operator, where keys and values have the width of the queries: over all, or also over what was read before.
     pub(crate) fn attend_after(
         &mut self,
         (queries, keys, values): (&Value, &Value, &Value),
         heads: usize,
-        past: Option<(Past<'_>, bool)>,
+        past: Option<Past<'_>>,
     ) -> Value {
         if self.operators != Operators::Library {
+            let causal = matches!(past, Some(Past::Room { .. }));
             let attributes = [
                 ("heads", Attribute::Int(heads as i64)),
-                ("causal", Attribute::Int(i64::from(past.is_some()))),
+                ("causal", Attribute::Int(i64::from(causal))),
             ];
             let mut inputs = vec![queries, keys, values];
-            if let Some((past, _)) = &past {
-                inputs.extend([past.keys, past.values, past.known]);
+            match &past {
+                Some(Past::Room {
+                    keys, values, known, ..
+                }) => inputs.extend([*keys, *values, *known]),
+                Some(Past::Places { keys, values, lines }) => inputs.extend([*keys, *values, *lines]),
+                None => {}
             }
             return self.own(kernels::ATTENTION, &inputs, &attributes);
         }
-        let Some((past, alone)) = past else {
-            return self.attend((queries, keys, values), Heads::of(heads), None);
+        let (before, known, alone) = match past {
+            None => return self.attend((queries, keys, values), Heads::of(heads), None),
+            Some(Past::Places {
+                keys: places,
+                values: places_too,
+                lines,
+            }) => {
+                let [keys, values] = [(places, keys), (places_too, values)].map(|(places, new)| {
+                    let before = self.gather(places, lines, 0);
+                    self.concat(&[&before, new], 1)
+                });
+                return self.attend((queries, &keys, &values), Heads::of(heads), None);
+            }
+            Some(Past::Room {
+                keys,
+                values,
+                known,
+                alone,
+            }) => ([keys, values], known, alone),
         };
-        let [keys_before, values_before] = [past.keys, past.values].map(|x| {
+        let [keys_before, values_before] = before.map(|x| {
             let (from, axis) = (self.ints(&[0]), self.ints(&[2]));
-            self.op("Slice", &[x, &from, past.known, &axis], &[])
+            self.op("Slice", &[x, &from, known, &axis], &[])
         });
         // To a mask one that asks alone were the first.
         let attributes = [

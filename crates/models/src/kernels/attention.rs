@@ -9,13 +9,22 @@ use super::shared::Shared;
 /// As many rows as ask without keys being brought into panels first.
 const FEW: usize = 4;
 
-/// Keys and values of what was read before: heads × room × width of a head, of which so many are known.
+/// Keys and values of so many tokens that were read before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Past<'a> {
     pub(super) keys: &'a [f32],
     pub(super) values: &'a [f32],
-    pub(super) room: usize,
     pub(super) known: usize,
+    pub(super) lie: Lie<'a>,
+}
+
+/// How they lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lie<'a> {
+    /// Those of one alone: heads × room × width of a head.
+    Room(usize),
+    /// Those of all in places that they share (places × heads × width of a head), and N × known: in which place each token is.
+    Places(&'a [i64]),
 }
 
 /// `rows` queries over the past and over `others` keys, N × rows × heads × width of a head. If it is causal the last query sees all, the one before it
@@ -86,7 +95,11 @@ impl<'a> Layer<'a> {
             && at < past.known
         {
             let lying = if keys { past.keys } else { past.values };
-            return &lying[(head * past.room + at) * wide..][..wide];
+            let which = match past.lie {
+                Lie::Room(room) => head * room + at,
+                Lie::Places(lines) => lines[n * past.known + at] as usize * self.heads + head,
+            };
+            return &lying[which * wide..][..wide];
         }
         let lying = if keys { self.keys } else { self.values };
         &lying[((n * self.others + at - self.known()) * self.heads + head) * wide..][..wide]
@@ -311,6 +324,7 @@ mod tests {
         for (place, (n, rows, others, known, heads, head, causal)) in [
             (1, 1, 1, 0, 1, 4, true),
             (1, 1, 1, 37, 3, 20, true),
+            (4, 1, 1, 11, 3, 20, false),
             (1, 3, 3, 5, 2, 8, true),
             (1, 1, 40, 0, 2, 12, true),
             (2, 9, 9, 0, 2, 24, false),
@@ -326,6 +340,8 @@ mod tests {
             let queries = drawn(n * rows * heads * head, 1);
             let (keys, values) = (drawn(n * others * heads * head, 2), drawn(n * others * heads * head, 3));
             let (old, old_too) = (drawn(heads * room * head, 4), drawn(heads * room * head, 5));
+            // Several of them go on from each other's tokens.
+            let lines: Vec<i64> = (0..n * known).map(|at| (at * 7 % room) as i64).collect();
             let layer = Layer {
                 queries: &queries,
                 keys: &keys,
@@ -333,8 +349,8 @@ mod tests {
                 past: (known > 0).then_some(Past {
                     keys: &old,
                     values: &old_too,
-                    room,
                     known,
+                    lie: if n > 1 { Lie::Places(&lines) } else { Lie::Room(room) },
                 }),
                 n,
                 rows,

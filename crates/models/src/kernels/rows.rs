@@ -224,17 +224,29 @@ impl Kernel for AttentionKernel {
         let past = match &before {
             (Some(keys), Some(values), Some(known)) => {
                 let ((shape, keys), (_, values)) = (numbers(keys)?, numbers(values)?);
-                let known = known.try_extract_tensor::<i64>()?.1.first().copied().unwrap_or(0);
-                let known = usize::try_from(known).map_err(|_| wrong("less than nothing is known"))?;
-                let room = shape.get(2).copied().unwrap_or(0);
-                if n != 1 || known > room || keys.len() != room * width || values.len() != keys.len() {
+                let (_, told) = known.try_extract_tensor::<i64>()?;
+                let (known, lie, fits) = match shape[..] {
+                    [places, across] => {
+                        let there = |place: &i64| usize::try_from(*place).is_ok_and(|place| place < places);
+                        let fits = across == width && told.len().is_multiple_of(n.max(1)) && told.iter().all(there);
+                        (told.len() / n.max(1), attention::Lie::Places(told), fits)
+                    }
+                    [1, _, room, _] => {
+                        let known = told.first().map_or(Ok(0), |known| usize::try_from(*known));
+                        let known = known.map_err(|_| wrong("less than nothing is known"))?;
+                        let fits = n == 1 && known <= room && keys.len() == room * width;
+                        (known, attention::Lie::Room(room), fits)
+                    }
+                    _ => return Err(wrong("what was read before has other axes")),
+                };
+                if !fits || values.len() != keys.len() {
                     return Err(wrong("what was read before has another size"));
                 }
                 Some(attention::Past {
                     keys,
                     values,
-                    room,
                     known,
+                    lie,
                 })
             }
             _ => None,

@@ -118,12 +118,13 @@ pub(super) fn text(weights: &dyn Weights, config: &TextConfig, by: Operators) ->
             // The last layer is asked for the last token alone.
             [x, y, queries] = [&x, &y, &queries].map(|x| g.slice(x, 1, -1, i64::MAX));
         }
-        let before = Past {
+        let before = Past::Room {
             keys: &past[0],
             values: &past[1],
             known: &at,
+            alone: last,
         };
-        let attended = g.attend_after((&queries, &keys, &parts[2]), heads, Some((before, last)));
+        let attended = g.attend_after((&queries, &keys, &parts[2]), heads, Some(before));
         let answered = g.linear_lying(
             &attended,
             &format!("{name}.mixer.out_proj"),
