@@ -83,6 +83,7 @@ impl ServerError {
     pub(crate) fn storage_full(&self) -> bool {
         match self {
             Self::File { why, .. } => why.kind() == io::ErrorKind::StorageFull,
+            Self::Studio(error) => error.storage_full(),
             Self::Objects { why, .. } => {
                 let mut cause: Option<&dyn std::error::Error> = Some(why);
                 while let Some(error) = cause {

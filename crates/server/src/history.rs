@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apalis::prelude::TaskBuilder;
+use sqlx::Connection as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -199,6 +200,14 @@ impl History {
                     .max_connections(8)
                     // A file does not go away as a server does: no question before each question.
                     .test_before_acquire(false)
+                    // SQLite takes a transaction back by itself when the disk is full; sqlx goes on counting it, and what it begins
+                    // next is never ended: a lock that nobody lets go. Once what was to be taken back is, none may be open.
+                    .after_release(|connection, _| {
+                        Box::pin(async move {
+                            connection.ping().await?;
+                            Ok(!connection.is_in_transaction())
+                        })
+                    })
                     .connect_with(options)
                     .await
                     .map_err(connecting)?;

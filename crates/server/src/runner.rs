@@ -214,6 +214,10 @@ impl Runner {
             None => (text, None),
         };
         let code = error.exit_code();
+        if error.storage_full() {
+            // Results can be made again; without room the record of this could not be written.
+            self.shop.cache().make_room();
+        }
         let last = job.attempts >= ATTEMPTS;
         // What is wrong with the request or the file is wrong the next time too; what was wrong with the machine may not be.
         let again = code == 1 && !last;

@@ -137,6 +137,15 @@ impl Cache {
 
     /// Forgets the results used longest ago until the cache is under its limit, and unfinished files of the dead.
     pub fn prune(&self) {
+        self.shrink(|_| self.limit_bytes);
+    }
+
+    /// The disk is full: forgets half of what there is, used longest ago.
+    pub fn make_room(&self) {
+        self.shrink(|total| total / 2);
+    }
+
+    fn shrink(&self, limit: impl FnOnce(u64) -> u64) {
         let Ok(entries) = fs::read_dir(&self.root) else { return };
         let mut files = Vec::new();
         let mut total = 0;
@@ -155,8 +164,9 @@ impl Cache {
             files.push((used, meta.len(), path));
         }
         files.sort();
+        let limit = limit(total);
         for (_, bytes, path) in files {
-            if total <= self.limit_bytes {
+            if total <= limit {
                 break;
             }
             if fs::remove_file(path).is_ok() {
@@ -250,10 +260,14 @@ mod tests {
                 .and_then(|f| f.set_modified(when))
                 .expect("dates");
         }
+        let left = || -> Vec<u64> {
+            (0..3)
+                .filter(|i| cache.path("mix", &Key::new("mix", 1, i), "f32").is_file())
+                .collect()
+        };
         cache.prune();
-        let left: Vec<u64> = (0..3)
-            .filter(|i| cache.file("mix", &Key::new("mix", 1, i), "f32").is_some())
-            .collect();
-        assert_eq!(left, [2]);
+        assert_eq!(left(), [2]);
+        cache.make_room();
+        assert_eq!(left(), [0; 0], "nothing is forgotten on a full disk");
     }
 }

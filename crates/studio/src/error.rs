@@ -140,9 +140,20 @@ impl StudioError {
             // Scratch files of ours: a full disk, not a bad input.
             Self::Sound(SoundError::Write { .. } | SoundError::Read { .. }) => 1,
             Self::Sound(_) | Self::Picture(_) | Self::Document(_) | Self::Model(_) => 3,
-            Self::File { why, .. } if why.kind() == io::ErrorKind::StorageFull => 1,
+            Self::File { .. } if self.storage_full() => 1,
             Self::File { .. } => 2,
             Self::Cache(_) => 1,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub fn storage_full(&self) -> bool {
+        match self {
+            Self::Media(MediaError::DiskFull { .. }) => true,
+            Self::Sound(SoundError::Write { source: why, .. }) | Self::File { why, .. } | Self::Cache(why) => {
+                why.kind() == io::ErrorKind::StorageFull
+            }
+            _ => false,
         }
     }
 
