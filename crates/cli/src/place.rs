@@ -162,7 +162,12 @@ impl Place {
                 .map_err(|e| Failure::new(4, format!("listening for Ctrl-C: {e}")))?;
         }
         let (root, scratch) = if args.no_cache {
-            let scratch = tempfile::tempdir().map_err(|e| Failure::new(3, format!("making a scratch folder: {e}")))?;
+            let scratch = tempfile::tempdir().map_err(|e| {
+                Failure::new(
+                    1,
+                    format!("making a scratch folder: {e}\nhint: the environment's TMPDIR says where"),
+                )
+            })?;
             (scratch.path().to_owned(), Some(scratch))
         } else {
             let root = args
@@ -174,7 +179,7 @@ impl Place {
         let bytes = (args.cache_limit.max(0.0) * 1e9) as u64;
         let cache = Cache::open(&root, bytes).map_err(|e| {
             Failure::new(
-                3,
+                2,
                 format!(
                     "opening the cache folder {}: {e}\nhint: choose another with --cache-dir, or none with --no-cache",
                     root.display()
