@@ -24,7 +24,7 @@ use crate::world::World;
 
 /// Versions of the decoder's settings and of the mix.
 const ORIGINAL: u32 = 1;
-const MIX: u32 = 6;
+const MIX: u32 = 7;
 
 /// True peak of the film's sound at most, dBTP.
 const PEAK_DBTP: f64 = -1.0;

@@ -61,7 +61,8 @@ impl Gate {
         self.sum += sum_of_squares;
         self.total += sum_of_squares;
         self.frames += frames;
-        self.cells += 1;
+        // A short one is the last, and a block that it would end is none.
+        self.cells += usize::from(frames == CELL);
         if self.cells == STEP {
             self.steps.push(self.sum);
             (self.sum, self.cells) = (0.0, 0);
