@@ -16,6 +16,16 @@ pub enum ServerError {
         /// Why it failed.
         why: sqlx::Error,
     },
+    /// The database is not there, or is none.
+    #[error("connecting to the database {at}: {why}\nhint: {hint}")]
+    Connect {
+        /// A file, or host, port and name; nothing secret.
+        at: String,
+        /// Why it failed.
+        why: sqlx::Error,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The queue.
     #[error("{doing}: {why}")]
     Queue {

@@ -1,11 +1,12 @@
 //! The record of every job, in the database that the queue lies in too.
 
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apalis::prelude::TaskBuilder;
 use sqlx::Connection as _;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
@@ -148,6 +149,25 @@ pub(crate) fn now_ms() -> i64 {
         .map_or(0, |since| since.as_millis() as i64)
 }
 
+/// Why PostgreSQL cannot be reached: a pool only says that it waited for long.
+async fn unreachable(options: &PgConnectOptions, waited: sqlx::Error) -> ServerError {
+    let at = format!(
+        "{}:{}/{}",
+        options.get_host(),
+        options.get_port(),
+        options.get_database().unwrap_or_default()
+    );
+    let asked = tokio::time::timeout(Duration::from_secs(5), sqlx::PgConnection::connect_with(options));
+    ServerError::Connect {
+        at,
+        why: match asked.await {
+            Ok(Err(why)) => why,
+            _ => waited,
+        },
+        hint: "is PostgreSQL started there, and do the user, the password and the name in --database fit?",
+    }
+}
+
 /// The record.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
@@ -157,18 +177,22 @@ pub(crate) struct History {
 impl History {
     /// Connects, and makes the tables that are missing.
     pub(crate) async fn open(database: Option<&str>, data_dir: &Path) -> Result<Self, ServerError> {
-        let connecting = |why| ServerError::Database {
-            doing: "connecting to the database",
-            why,
-        };
         let database = match database {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                let options = PgConnectOptions::from_str(url).map_err(|why| {
+                    ServerError::Setting(format!(
+                        "--database: {why}\nhint: postgres://user:password@host:port/name"
+                    ))
+                })?;
                 let pool = PgPoolOptions::new()
                     .max_connections(16)
                     .acquire_timeout(Duration::from_secs(10))
-                    .connect(url)
-                    .await
-                    .map_err(connecting)?;
+                    .connect_with(options.clone())
+                    .await;
+                let pool = match pool {
+                    Ok(pool) => pool,
+                    Err(error) => return Err(unreachable(&options, error).await),
+                };
                 let history = Self {
                     database: Database::Postgres(pool),
                 };
@@ -181,8 +205,14 @@ impl History {
                 ));
             }
             None => {
+                let file = data_dir.join("jobs.sqlite");
+                let connecting = |why| ServerError::Connect {
+                    at: file.display().to_string(),
+                    why,
+                    hint: "move it away to begin with an empty one, or choose another folder with --data-dir",
+                };
                 let options = SqliteConnectOptions::new()
-                    .filename(data_dir.join("jobs.sqlite"))
+                    .filename(&file)
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Normal)

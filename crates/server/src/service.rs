@@ -68,7 +68,12 @@ impl App {
 /// The parts that servers and workers share.
 async fn open(config: Config, stop: CancellationToken) -> Result<App, ServerError> {
     let data = &config.data_dir;
-    std::fs::create_dir_all(data).map_err(|why| ServerError::file("making the data folder", data, why))?;
+    std::fs::create_dir_all(data).map_err(|why| {
+        ServerError::Setting(format!(
+            "making the data folder {}: {why}\nhint: choose another with --data-dir",
+            data.display()
+        ))
+    })?;
     let name = format!("{}-{}", std::process::id(), ulid::Ulid::generate());
     let shop = Arc::new(Shop::open(config.machine.clone(), data, &name)?);
     let blobs = Blobs::open(&config)?;

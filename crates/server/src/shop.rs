@@ -31,8 +31,12 @@ impl Shop {
     ///
     /// What processes left there that are dead is cleared.
     pub(crate) fn open(machine: Machine, data_dir: &Path, name: &str) -> Result<Self, ServerError> {
-        let cache = Cache::open(&machine.cache_dir, machine.cache_bytes)
-            .map_err(|why| ServerError::file("opening the cache folder", &machine.cache_dir, why))?;
+        let cache = Cache::open(&machine.cache_dir, machine.cache_bytes).map_err(|why| {
+            ServerError::Setting(format!(
+                "opening the cache folder {}: {why}\nhint: choose another with --cache-dir",
+                machine.cache_dir.display()
+            ))
+        })?;
         let work = data_dir.join("work");
         let scratch = work.join(name);
         let making = |why| ServerError::file("making the folder", &scratch, why);

@@ -237,3 +237,30 @@ fn a_server_does_not_come_back_when_others_filled_the_disk_for_a_while() {
     let id = server.job(&[Part::File("file", "a.mp4", clip())]);
     server.until(&id, 60, |view| view["status"] == "done");
 }
+
+#[test]
+fn a_place_where_nothing_can_lie_is_told_without_a_way_out() {
+    let desk = Desk::new();
+    let broken = desk.dir.path().join("broken");
+    fs::create_dir(&broken).expect("a folder");
+    fs::write(broken.join("jobs.sqlite"), [7; 5000]).expect("writes");
+    let file = desk.dir.path().join("file");
+    fs::write(&file, "").expect("writes");
+    let (broken, file) = (broken.to_str().expect("a path"), file.to_str().expect("a path"));
+    let nobody = "postgres://someone:secret@127.0.0.1:1/films";
+    for (args, code, says) in [
+        (["--data-dir", broken], 1, "jobs.sqlite"),
+        (["--data-dir", file], 2, "--data-dir"),
+        (["--cache-dir", file], 2, "--cache-dir"),
+        (["--database", "postgres://"], 1, "hint:"),
+        (["--database", "mysql://127.0.0.1"], 2, "postgres://"),
+        (["--database", nobody], 1, "127.0.0.1:1/films: error communicating"),
+    ] {
+        let out = desk.command(&[&["serve", "--port", "0"], &args[..]].concat()).output();
+        let out = out.expect("it starts");
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {err}");
+        assert!(err.contains(says) && err.contains("hint:"), "{args:?}: {err}");
+        assert!(!err.contains("secret"), "{args:?}: {err}");
+    }
+}
