@@ -367,21 +367,10 @@ fn put_copy(kept: &Path, output: &Path) -> Result<(), StudioError> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".synchresis-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut file = crate::run::unfinished(folder, "").map_err(failed)?;
     let mut from = std::fs::File::open(kept).map_err(failed)?;
     std::io::copy(&mut from, file.as_file_mut()).map_err(failed)?;
-    let kept = file.persist(output).map_err(|e| failed(e.error))?;
-    // A temporary file is for its owner alone; a film is as readable as any other.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = kept.set_permissions(std::fs::Permissions::from_mode(0o644));
-    }
-    #[cfg(not(unix))]
-    let _ = kept;
+    file.persist(output).map_err(|e| failed(e.error))?;
     Ok(())
 }
 

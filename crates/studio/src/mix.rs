@@ -412,9 +412,7 @@ impl Wav {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let (file, temporary) = tempfile::Builder::new()
-            .prefix(".synchresis-")
-            .tempfile_in(folder)
+        let (file, temporary) = crate::run::unfinished(folder, "")
             .map_err(|e| StudioError::file("writing the sound to", path, e))?
             .into_parts();
         let writer = WavWriter::new(path.display().to_string(), file, format, None)?;

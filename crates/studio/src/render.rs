@@ -303,10 +303,7 @@ impl Stems {
                     path.display()
                 )));
             }
-            let (file, temporary) = tempfile::Builder::new()
-                .prefix(".stem-")
-                .suffix(".wav")
-                .tempfile_in(folder)
+            let (file, temporary) = crate::run::unfinished(folder, ".wav")
                 .map_err(|e| failed(folder, e))?
                 .into_parts();
             let about = Broadcast {
@@ -357,12 +354,7 @@ fn premaster(folder: &Path, parts: [&Option<Sound>; 2], force: bool, world: &dyn
         return Ok(());
     }
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let (file, temporary) = tempfile::Builder::new()
-        .prefix(".stem-")
-        .suffix(".wav")
-        .tempfile_in(folder)
-        .map_err(failed)?
-        .into_parts();
+    let (file, temporary) = crate::run::unfinished(folder, ".wav").map_err(failed)?.into_parts();
     let about = Broadcast {
         description: "mix before its master: the sum of the stems".into(),
         originator: "Synchresis".into(),

@@ -439,6 +439,19 @@ impl Work<'_> {
     }
 }
 
+/// A file on its way into `folder`, gone if it is dropped; as readable to others as any that a program makes.
+pub(crate) fn unfinished(folder: &Path, suffix: &str) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".synchresis-").suffix(suffix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The person's mask takes away what it takes away.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 /// Writes a file under a temporary name beside its own, then renames it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8], doing: &'static str) -> Result<(), StudioError> {
     let folder = path
@@ -446,10 +459,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], doing: &'static str) -> Res
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let failed = |e| StudioError::file(doing, path, e);
-    let mut file = tempfile::Builder::new()
-        .prefix(".synchresis-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut file = unfinished(folder, "").map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())

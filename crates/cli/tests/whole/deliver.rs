@@ -29,6 +29,43 @@ fn stems_do_not_add_up_to_the_mix_before_its_master() {
     assert_eq!(again.code, 2, "{}", again.err);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_delivered_can_be_read_by_its_maker_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.cuts("clip.mp4", 2, 1.0, 25);
+    bench.good(&[
+        "score",
+        "clip.mp4",
+        "--stems",
+        "stems",
+        "--midi",
+        "a.mid",
+        "--document",
+        "a.json",
+        "--timeline",
+        "a.png",
+        "--cue-sheet",
+        "a.md",
+    ]);
+    let mode = |name: &str| {
+        let meta = std::fs::metadata(bench.path(name)).expect("it is there");
+        meta.permissions().mode() & 0o777
+    };
+    // As the person's mask has it, which a file of our own shows.
+    std::fs::write(bench.path("mine"), "").expect("writes");
+    let stems: Vec<String> = bench
+        .names_in("stems")
+        .iter()
+        .map(|name| format!("stems/{name}"))
+        .collect();
+    let others = ["clip.scored.mp4", "a.mid", "a.json", "a.png", "a.md"];
+    for name in others.into_iter().chain(stems.iter().map(String::as_str)) {
+        assert_eq!(mode(name), mode("mine"), "{name}");
+    }
+}
+
 #[test]
 fn a_folder_as_the_output_is_taken_for_a_film_without_a_kind() {
     let bench = Bench::new();
